@@ -1,0 +1,350 @@
+"""What crosses the queue between the control process and the workers, and nothing else.
+
+Control sends a ``RunRequest`` on the work queue: one stage of one job, one attempt. The worker answers in two ways. While
+it works it sends ``RunMessage`` values on the control queue and keeps a heartbeat key fresh. When it is done it first
+stores a ``RunReport`` under the request's report grant and then sends ``Finished``: whoever finds the stored report needs
+no message, so a flushed queue loses nothing. Every message names its run and attempt; control applies only what the
+attempt that owns the stage says (fencing) and ignores a sequence number it has seen (idempotence).
+
+Quantities that end in evidence are decimal strings, never floats. Digests are lower-case hexadecimal SHA-256.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+WORK_QUEUE = "tuneproof:work"
+CONTROL_QUEUE = "tuneproof:control"
+RUN_FUNCTION = "run_stage"
+MESSAGE_FUNCTION = "receive_message"
+ADVANCE_FUNCTION = "advance_job"
+
+HEARTBEAT_SECONDS = 3
+"""How often a worker refreshes ``heartbeat_key``; control gives up on a run after ``LEASE_SECONDS`` without a change."""
+LEASE_SECONDS = 20
+
+
+def heartbeat_key(run_id: str) -> str:
+    """Redis key whose value, a growing counter, shows that the run's worker lives."""
+    return f"tuneproof:heartbeat:{run_id}"
+
+
+def stop_key(run_id: str) -> str:
+    """Redis key that control sets to tell the run's worker to stop: cancelled, or superseded by another attempt."""
+    return f"tuneproof:stop:{run_id}"
+
+
+class Stage(StrEnum):
+    """The stages of a job, in order."""
+
+    SCREEN = "screen"
+    PLAN = "plan"
+    BASELINE = "baseline"
+    TUNE = "tune"
+    CANDIDATE = "candidate"
+    COMPARE = "compare"
+    GATE = "gate"
+    ATTEST = "attest"
+
+
+WORKER_STAGES = frozenset({Stage.SCREEN, Stage.BASELINE, Stage.TUNE, Stage.CANDIDATE})
+
+
+class Technique(StrEnum):
+    LORA = "lora"
+    QLORA = "qlora"
+    FULL = "full"
+
+
+class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Immutable, and strict: a field that one side does not know is a version mismatch, not noise."""
+
+
+class Grant(Frozen):
+    """Permission to read (GET) or write (PUT) one stored object until ``expires_at`` (Unix seconds)."""
+
+    url: str
+    expires_at: int
+
+    def __repr__(self) -> str:
+        return f"Grant(expires_at={self.expires_at})"
+
+
+class BaseRef(Frozen):
+    """A base model of the catalog. The worker refuses weights whose manifest has another digest."""
+
+    name: str
+    manifest_digest: str
+
+
+class ArtefactRef(Frozen):
+    """A tuned artefact in storage: an uncompressed tar of the served directory, bound by its manifest's digest."""
+
+    archive: Grant
+    manifest_digest: str
+
+
+class SourceRef(Frozen):
+    """A declared source of training records, as far as screening needs it."""
+
+    id: str
+    personal_data: str
+
+
+class DatasetRef(Frozen):
+    content: Grant
+    sha256: str
+    sources: list[SourceRef]
+
+
+class SuiteSelection(Frozen):
+    """The items of one suite that the plan fixed, in order."""
+
+    id: str
+    version: str
+    digest: str
+    item_ids: list[str]
+
+
+class Decoding(Frozen):
+    """Greedy decoding. ``max_new_tokens`` about 20 decides a refusal."""
+
+    max_new_tokens: int
+    batch_size: int
+
+
+class TuneSettings(Frozen):
+    """What the customer asked for with every default filled in. Rates and ratios are decimal strings."""
+
+    technique: Technique
+    epochs: int
+    batch_size: int
+    learning_rate: str
+    seed: int
+    max_length: int
+    packing: bool
+    rank: int | None = None
+    alpha: int | None = None
+    dropout: str | None = None
+    target_modules: list[str] | None = None
+
+
+class SafetyMix(Frozen):
+    """Share of the training records that is added from the safety pack, e.g. ``"0.1"`` adds 10 % of the customer's count."""
+
+    ratio: str
+    pack_digest: str
+
+
+class ScreenTask(Frozen, tag_field="stage", tag="screen"):
+    dataset: DatasetRef
+    base: BaseRef
+    max_length: int
+
+
+class EvaluateTask(Frozen, tag_field="stage", tag="evaluate"):
+    """Evaluate the base (``artefact`` absent) or a tuned artefact as it will be served."""
+
+    base: BaseRef
+    artefact: ArtefactRef | None
+    suites: list[SuiteSelection]
+    judge_digest: str
+    margin_digest: str
+    decoding: Decoding
+    system_prompt: str | None
+    quantization: str | None
+    outputs: Grant
+
+
+class TuneTask(Frozen, tag_field="stage", tag="tune"):
+    """``checkpoint`` is written over and over; ``resume`` reads what the previous attempt left there, if anything."""
+
+    base: BaseRef
+    dataset: DatasetRef
+    settings: TuneSettings
+    mix: SafetyMix
+    system_prompt: str | None
+    artefact: Grant
+    checkpoint: Grant
+    resume: Grant | None = None
+
+
+Task = ScreenTask | EvaluateTask | TuneTask
+
+
+class RunRequest(Frozen):
+    """One assignment: one attempt at one stage. ``report`` is where the ``RunReport`` is stored before ``Finished``."""
+
+    run_id: str
+    attempt: int
+    task: Task
+    report: Grant
+
+
+class SourceCount(Frozen):
+    id: str
+    records: int
+
+
+class ScreenResult(Frozen, tag_field="kind", tag="screened"):
+    """``personal_data`` counts records that seem to hold e-mail addresses, phone or card numbers, by kind. ``overlap``
+    lists evaluation items that a record repeats nearly word for word. ``longest`` and ``tokens`` are in tokens of the base."""
+
+    records: int
+    by_source: list[SourceCount]
+    duplicates: int
+    truncated: int
+    tokens: int
+    longest: int
+    personal_data: dict[str, int]
+    overlap: list[str]
+    warnings: list[str]
+
+
+class ItemScore(Frozen):
+    """One item's outcome. ``margin`` is the refusal margin in nats (six decimals): above zero the model leans to refusing."""
+
+    suite: str
+    item: str
+    refused: bool
+    margin: str
+    degenerate: bool
+
+
+class Software(Frozen):
+    name: str
+    version: str
+
+
+class EvaluationResult(Frozen, tag_field="kind", tag="evaluated"):
+    """``outputs_digest`` is over the stored JSON lines, one per item with prompt, answer and scores."""
+
+    scores: list[ItemScore]
+    outputs_digest: str
+    model_manifest_digest: str
+    template_digest: str
+    device: str
+    dtype: str
+    seconds: str
+    software: list[Software]
+
+
+class MixedRecords(Frozen):
+    role: str
+    records: int
+    digest: str
+
+
+class TuneResult(Frozen, tag_field="kind", tag="tuned"):
+    """What ran, not what was asked for. ``manifest`` is the canonical JSON text of the served directory's manifest;
+    ``parameters`` holds the trainer's effective arguments as strings."""
+
+    manifest: str
+    manifest_digest: str
+    archive_bytes: int
+    steps: int
+    epochs: int
+    trained_tokens: int
+    final_loss: str
+    parameters: dict[str, str]
+    adapter_digest: str | None
+    served: dict[str, str]
+    mixed: list[MixedRecords]
+    resumed_from_step: int | None
+    trainable_parameters: int
+    total_parameters: int
+    device: str
+    dtype: str
+    started_at: int
+    finished_at: int
+    software: list[Software]
+
+
+Result = ScreenResult | EvaluationResult | TuneResult
+
+
+class RunError(Frozen):
+    """``code`` is stable. ``retryable`` says that another attempt may succeed (lost worker, full disk), as opposed to data
+    or settings that will fail again. ``param`` is the request field to mend, where there is one."""
+
+    code: str
+    message: str
+    param: str | None = None
+    retryable: bool = False
+
+
+class Succeeded(Frozen, tag_field="outcome", tag="succeeded"):
+    result: Result
+
+
+class Failed(Frozen, tag_field="outcome", tag="failed"):
+    error: RunError
+
+
+class Stopped(Frozen, tag_field="outcome", tag="stopped"):
+    """The worker obeyed ``stop_key``."""
+
+
+Outcome = Succeeded | Failed | Stopped
+
+
+class RunReport(Frozen):
+    run_id: str
+    attempt: int
+    outcome: Outcome
+
+
+class Started(Frozen, tag_field="message", tag="started"):
+    run_id: str
+    attempt: int
+    seq: int
+    worker: str
+
+
+class Progress(Frozen, tag_field="message", tag="progress"):
+    """``done`` of ``total`` in ``unit`` (records, items, steps). ``metrics`` carries decimal strings under the names of
+    the fine-tuning API (train_loss, train_mean_token_accuracy, ...) when a training step was logged."""
+
+    run_id: str
+    attempt: int
+    seq: int
+    done: int
+    total: int
+    unit: str
+    metrics: dict[str, str] | None = None
+    checkpoint_step: int | None = None
+
+
+class Finished(Frozen, tag_field="message", tag="finished"):
+    run_id: str
+    attempt: int
+    seq: int
+
+
+RunMessage = Started | Progress | Finished
+
+encode = msgspec.json.encode
+_request = msgspec.json.Decoder(RunRequest)
+_report = msgspec.json.Decoder(RunReport)
+_message: msgspec.json.Decoder[RunMessage] = msgspec.json.Decoder(RunMessage)
+
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+
+
+def decode_request(unverified: bytes | str) -> RunRequest:
+    """Raises ``msgspec.ValidationError`` or ``msgspec.DecodeError``."""
+    return _request.decode(unverified)
+
+
+def decode_report(unverified: bytes) -> RunReport:
+    """Raises ``ValueError`` above ``MAX_REPORT_BYTES`` and msgspec's errors for anything that is not a report."""
+    if len(unverified) > MAX_REPORT_BYTES:
+        raise ValueError(f"a report of {len(unverified)} bytes exceeds {MAX_REPORT_BYTES}")
+    return _report.decode(unverified)
+
+
+def decode_message(unverified: bytes | str) -> RunMessage:
+    """Raises ``msgspec.ValidationError`` or ``msgspec.DecodeError``."""
+    return _message.decode(unverified)

@@ -1,0 +1,1 @@
+"""What we store: ``models`` says it, ``session`` opens transactions. SQLite and PostgreSQL alike."""

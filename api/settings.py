@@ -1,0 +1,85 @@
+"""Settings of the control plane, read once at an entry point and handed down.
+
+Secrets have no ``repr``. ``from_env`` is called by ``api.__main__``, ``api.control.__main__`` and ``migrations`` alone.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class SettingsError(Exception):
+    """A variable is missing or malformed; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """``url`` is ``file:///directory`` or ``s3://bucket/prefix``.
+
+    On local disk the API itself serves the objects to workers below ``internal_url``, under signatures made with ``secret``.
+    """
+
+    url: str
+    internal_url: str
+    secret: str = field(repr=False)
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``max_upload_bytes`` bounds one uploaded file, ``max_line_bytes`` one record in it."""
+
+    database_url: str = field(repr=False)
+    storage: StorageSettings
+    catalog: Path
+    scratch: Path
+    max_upload_bytes: int = 512 * 1024 * 1024
+    max_line_bytes: int = 1024 * 1024
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Raises ``SettingsError``."""
+        env = os.environ if env is None else env
+        return cls(
+            database_url=_required(env, "TUNEPROOF_DATABASE_URL"),
+            storage=StorageSettings(
+                url=_required(env, "TUNEPROOF_STORAGE_URL"),
+                internal_url=_required(env, "TUNEPROOF_INTERNAL_URL"),
+                secret=_required(env, "TUNEPROOF_STORAGE_SECRET"),
+                s3_endpoint=env.get("TUNEPROOF_S3_ENDPOINT"),
+                s3_region=env.get("TUNEPROOF_S3_REGION"),
+            ),
+            catalog=Path(_required(env, "TUNEPROOF_CATALOG")),
+            scratch=Path(_required(env, "TUNEPROOF_SCRATCH_DIR")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """What the control process needs beyond ``Settings``: the queue and the issuer's key."""
+
+    redis_url: str = field(repr=False)
+    signing_key: Path
+    issuer: str
+    signing_passphrase: str | None = field(default=None, repr=False)
+    validity_days: int = 180
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "ControlSettings":
+        """Raises ``SettingsError``."""
+        env = os.environ if env is None else env
+        return cls(
+            redis_url=_required(env, "TUNEPROOF_REDIS_URL"),
+            signing_key=Path(_required(env, "TUNEPROOF_SIGNING_KEY")),
+            issuer=_required(env, "TUNEPROOF_ISSUER"),
+            signing_passphrase=env.get("TUNEPROOF_SIGNING_PASSPHRASE"),
+        )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise SettingsError(f"set {name}: it is required (see docs/operating.md)")
+    return value

@@ -1,0 +1,129 @@
+r"""Canonical JSON (RFC 8785) for the subset that evidence uses, and the only parser for untrusted JSON.
+
+Promises: one value has one encoding, and `parse` accepts those bytes alone, so a digest identifies a value. Numbers are
+integers below 2**53 in magnitude; **floats are refused** on both sides, because a number that matters is a decimal string.
+Refuses, as `MalformedError` and never as a RecursionError: bytes that are not UTF-8, not JSON, too large, too deep, not
+canonical; duplicate keys; NaN; lone surrogates. Size and depth are met before anything is built from the bytes.
+
+    encode({"b": 1, "a": "é"}) == b'{"a":"\xc3\xa9","b":1}'
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from attestations.errors import MalformedError
+
+MAX_DEPTH = 64
+MAX_INTEGER = 2**53 - 1
+_LONGEST_INTEGER = len("-9007199254740991")
+
+# A whole string (closed or not) or one bracket; possessive, so that every byte is looked at once.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
+def encode(value: object) -> bytes:
+    """The canonical bytes of a JSON value made of dict, list, tuple, str, bool, int and None."""
+    ordered = _ordered(value, "$", MAX_DEPTH)
+    text = json.dumps(ordered, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedError("json.surrogate", "a string holds a lone surrogate, which is no Unicode text") from error
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical bytes, in lower-case hex."""
+    return hashlib.sha256(encode(value)).hexdigest()
+
+
+def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
+    """The value of canonical bytes; `what` names the document in errors ("the bundle")."""
+    value = parse_relaxed(unverified, what=what, max_bytes=max_bytes, max_depth=max_depth)
+    if encode(value) != unverified:
+        hint = " (it ends in white space)" if unverified[-1:].isspace() else ""
+        raise MalformedError("json.not_canonical", f"{what} is JSON, but not in canonical form, RFC 8785{hint}")
+    return value
+
+
+def parse_relaxed(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
+    """As `parse`, for JSON that people write by hand: white space and the order of keys are free, all else is as strict."""
+    if len(unverified) > max_bytes:
+        raise MalformedError("json.too_large", f"{what} has {len(unverified)} bytes; at most {max_bytes} are accepted")
+    try:
+        text = unverified.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError("json.not_utf8", f"{what} is not UTF-8 text: byte {error.start} is wrong") from error
+    _refuse_depth(unverified, what, min(max_depth, MAX_DEPTH))
+    try:
+        value: object = json.loads(
+            text,
+            object_pairs_hook=_object_without_duplicates,
+            parse_int=_small_integer,
+            parse_float=_refuse_float,
+            parse_constant=_refuse_float,
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedError("json.not_json", f"{what} is not JSON: {error.msg.lower()} at {place}") from error
+    except MalformedError as error:
+        raise MalformedError(error.code, f"{what}: {error.sentence}") from error
+    encode(value)  # lone surrogates survive json.loads
+    return value
+
+
+def _refuse_depth(unverified: bytes, what: str, max_depth: int) -> None:
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(unverified):
+        mark = unverified[token.start()]
+        if mark in b"[{":
+            depth += 1
+            if depth > max_depth:
+                raise MalformedError("json.too_deep", f"{what} nests deeper than {max_depth} levels")
+        elif mark in b"]}":
+            depth -= 1
+
+
+def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise MalformedError("json.duplicate_key", f"the key {key[:80]!a} is given twice in one object")
+            seen.add(key)
+    return result
+
+
+def _small_integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER or abs(int(text)) > MAX_INTEGER:
+        raise MalformedError("json.integer", "an integer is not below 2**53 in magnitude; write it as a string")
+    return int(text)
+
+
+def _refuse_float(_text: str) -> NoReturn:
+    raise MalformedError("json.float", "a number is not an integer; numbers that matter are decimal strings")
+
+
+def _ordered(value: object, at: str, depth_left: int) -> object:
+    """The value with keys in the order of their UTF-16 code units (RFC 8785 §3.2.3), every type checked."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)  # a StrEnum is written as its value
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise MalformedError("json.integer", "an integer must be below 2**53 in magnitude", at=at)
+        return int(value)
+    if depth_left == 0:
+        raise MalformedError("json.too_deep", f"the value nests deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise MalformedError("json.type", "an object's keys must be strings", at=at)
+        keys: list[str] = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return {str(key): _ordered(value[key], f"{at}.{key}", depth_left - 1) for key in keys}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_ordered(item, f"{at}[{i}]", depth_left - 1) for i, item in enumerate(value)]
+    raise MalformedError("json.type", f"a value of type {type(value).__name__} has no place in evidence", at=at)

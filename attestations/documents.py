@@ -1,0 +1,197 @@
+"""Between frozen dataclasses and JSON objects, strictly in both directions.
+
+A document is a frozen dataclass. Its JSON object has one key per field, in camelCase; a field of type `X | None` is absent
+when None (an absent fact is an absent key, never null); every other field must be there; a key that the dataclass does
+not have is refused, because a verifier must not accept what it does not understand. Types that occur: str, int (a count,
+never negative), bool, StrEnum, dataclass, `tuple[X, ...]`, `Mapping[str, str]`, and `Annotated` forms of str below.
+Rules between fields live in the dataclass's `__post_init__`, raised as `MalformedError`; `decode` adds the path.
+"""
+
+import dataclasses
+import re
+import types
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from attestations.canonical import MAX_INTEGER
+from attestations.errors import MalformedError
+
+T = TypeVar("T")
+
+MAX_ITEMS = 4096
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """What a string must look like; `what` completes "must be …"."""
+
+    what: str
+    pattern: re.Pattern[str]
+    longest: int
+
+
+_PROSE = Text(
+    "text of 1 to 4000 characters without control characters", re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]+"), 4000
+)
+
+Name = Annotated[str, Text("a name of 1 to 200 printable characters", re.compile(r"[^\x00-\x1f\x7f]+"), 200)]
+Digest = Annotated[str, Text("a SHA-256 digest in 64 lower-case hex digits", re.compile(r"[0-9a-f]{64}"), 64)]
+Figure = Annotated[
+    str,
+    Text('a decimal number in a string, like "0.05"', re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,12})?"), 26),
+]
+Moment = Annotated[
+    str,
+    Text(
+        'a time in UTC like "2026-01-31T12:00:00Z"',
+        re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T(?:[0-9]{2}:){2}[0-9]{2}Z"),
+        20,
+    ),
+]
+
+
+def parse_moment(text: str) -> datetime:
+    """The time that a `Moment` names."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise MalformedError("document.time", 'a time must be in UTC like "2026-01-31T12:00:00Z"') from error
+
+
+def moment(at: datetime) -> str:
+    """A time, which must know its zone, as a `Moment`; fractions of a second are dropped."""
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone is no moment")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def encode(document: object) -> dict[str, object]:
+    """The JSON object of a document dataclass."""
+    result: dict[str, object] = {}
+    for field in dataclasses.fields(document):  # type: ignore[arg-type]
+        value = getattr(document, field.name)
+        if value is not None:
+            result[_json_name(field.name)] = _encode_value(value)
+    return result
+
+
+def decode(kind: type[T], unverified: object, path: str) -> T:
+    """The document of type `kind` that a JSON value holds; `path` names the place in errors."""
+    if not isinstance(unverified, dict):
+        raise MalformedError("document.type", "must be an object", at=path)
+    hints = _hints(cast("Hashable", kind))
+    known = {_json_name(name): name for name in hints}
+    unknown = sorted(set(unverified) - set(known))
+    if unknown:
+        raise MalformedError("document.unknown_field", f"the field {unknown[0][:80]!a} is not known here", at=path)
+    values: dict[str, object] = {}
+    for key, name in known.items():
+        inner = _without_none(hints[name])
+        if key in unverified:
+            values[name] = _decode_value(inner or hints[name], unverified[key], f"{path}.{key}")
+        elif inner is None:
+            raise MalformedError("document.missing_field", f"the field {key!r} is missing", at=path)
+        else:
+            values[name] = None
+    try:
+        return kind(**values)
+    except MalformedError as error:
+        raise MalformedError(error.code, error.sentence, at=error.at or path) from error
+
+
+def _encode_value(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return encode(value)
+    if isinstance(value, tuple):
+        return [_encode_value(item) for item in value]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value
+
+
+def _decode_value(hint: object, unverified: object, path: str) -> object:
+    rule = _PROSE
+    if get_origin(hint) is Annotated:
+        hint, rule = get_args(hint)
+    if get_origin(hint) is tuple:
+        return _decode_items(get_args(hint)[0], unverified, path)
+    if get_origin(hint) is Mapping:
+        return _decode_mapping(unverified, path)
+    if hint is str:
+        return _decode_text(rule, unverified, path)
+    return _decode_plain(cast("type[Any]", hint), unverified, path)
+
+
+def _decode_plain(kind: type[Any], unverified: object, path: str) -> object:
+    if kind is bool:
+        return _typed(unverified, bool, "true or false", path)
+    if kind is int:
+        return _decode_count(unverified, path)
+    if issubclass(kind, StrEnum):
+        return _decode_choice(kind, unverified, path)
+    return decode(kind, unverified, path)
+
+
+def _decode_items(inner: object, unverified: object, path: str) -> tuple[object, ...]:
+    items = cast("list[object]", _typed(unverified, list, "an array", path))
+    if len(items) > MAX_ITEMS:
+        raise MalformedError("document.too_many", f"has {len(items)} items; at most {MAX_ITEMS} are accepted", at=path)
+    return tuple(_decode_value(inner, item, f"{path}[{i}]") for i, item in enumerate(items))
+
+
+def _decode_mapping(unverified: object, path: str) -> dict[str, str]:
+    pairs = cast("dict[str, object]", _typed(unverified, dict, "an object", path))
+    if len(pairs) > MAX_ITEMS:
+        raise MalformedError("document.too_many", f"has {len(pairs)} items; at most {MAX_ITEMS} are accepted", at=path)
+    return {
+        _decode_text(_PROSE, key, f"{path} (a key)"): _decode_text(_PROSE, value, f"{path}.{ascii(key[:80])[1:-1]}")
+        for key, value in pairs.items()
+    }
+
+
+def _decode_count(unverified: object, path: str) -> int:
+    if not isinstance(unverified, int) or isinstance(unverified, bool) or not 0 <= unverified <= MAX_INTEGER:
+        raise MalformedError("document.type", "must be a whole number that is not negative", at=path)
+    return unverified
+
+
+def _decode_text(rule: Text, unverified: object, path: str) -> str:
+    text = cast("str", _typed(unverified, str, "a string", path))
+    if len(text) > rule.longest or not rule.pattern.fullmatch(text):
+        raise MalformedError("document.text", f"must be {rule.what}", at=path)
+    return text
+
+
+def _decode_choice(kind: type[StrEnum], unverified: object, path: str) -> StrEnum:
+    try:
+        return kind(cast("str", _typed(unverified, str, "a string", path)))
+    except ValueError as error:
+        words = ", ".join(kind)
+        raise MalformedError("document.choice", f"must be one of: {words}", at=path) from error
+
+
+def _typed(unverified: object, kind: type, what: str, path: str) -> object:
+    if not isinstance(unverified, kind):
+        raise MalformedError("document.type", f"must be {what}", at=path)
+    return unverified
+
+
+@lru_cache(maxsize=128)
+def _hints(kind: Any) -> dict[str, object]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _without_none(hint: object) -> object | None:
+    """The X of `X | None`, or None where the type is no such union."""
+    if get_origin(hint) is types.UnionType or str(get_origin(hint)) == "typing.Union":
+        return cast("object", next(inner for inner in get_args(hint) if inner is not type(None)))
+    return None
+
+
+def _json_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

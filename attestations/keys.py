@@ -1,0 +1,123 @@
+"""ECDSA P-256 keys: the only kind that signs statements here.
+
+A key is named by the SHA-256 of its PEM text (SubjectPublicKeyInfo, trailing newline included), the hint that OpenSSF
+Model Signing uses. Keys are read from canonical PEM only, so one key has one name. Private keys in KMS or PKCS#11 live
+with the service; `LocalSigner` serves development and tests.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from attestations.errors import CryptographicError, MalformedError
+
+MAX_PEM_CHARACTERS = 1024
+_MAX_DER_SIGNATURE = 80
+
+
+class Signer(Protocol):
+    """Whatever holds a private P-256 key."""
+
+    @property
+    def key_id(self) -> str:
+        """`public_key_id` of the public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """ECDSA over SHA-256 of `message`, DER-encoded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A P-256 key that was read by `load_public_key`."""
+
+    key_id: str
+    pem: str
+    _key: ec.EllipticCurvePublicKey = field(repr=False, compare=False)
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        if len(signature) > _MAX_DER_SIGNATURE:
+            return False
+        try:
+            self._key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+def public_key_id(pem: str) -> str:
+    return hashlib.sha256(pem.encode("utf-8")).hexdigest()
+
+
+def load_public_key(unverified_pem: str) -> PublicKey:
+    """The key in a PEM text, which must be P-256 and exactly as `openssl` writes it."""
+    if len(unverified_pem) > MAX_PEM_CHARACTERS:
+        raise MalformedError("key.too_large", "a P-256 key in PEM is far shorter")
+    try:
+        key = serialization.load_pem_public_key(unverified_pem.encode("utf-8"))
+    except (ValueError, TypeError, UnsupportedAlgorithm, UnicodeEncodeError) as error:
+        raise MalformedError("key.not_pem", "the key is no public key in PEM") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
+    if _pem(key) != unverified_pem:
+        raise MalformedError(
+            "key.not_canonical", "the PEM text is not in its usual form: 64 columns, one newline at its end"
+        )
+    return PublicKey(public_key_id(unverified_pem), unverified_pem, key)
+
+
+class LocalSigner:
+    """A private key in this process's memory. Its repr shows the public name only."""
+
+    def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
+        if not isinstance(private_key.curve, ec.SECP256R1):
+            raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
+        self._private_key = private_key
+        self.public_pem = _pem(private_key.public_key())
+        self._key_id = public_key_id(self.public_pem)
+
+    def __repr__(self) -> str:
+        return f"LocalSigner({self._key_id})"
+
+    @classmethod
+    def generate(cls) -> "LocalSigner":
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_private_pem(cls, pem: bytes) -> "LocalSigner":
+        """From an unencrypted PKCS#8 PEM."""
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise MalformedError("key.not_pem", "this is no unencrypted private key in PEM") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
+        return cls(key)
+
+    def private_pem(self) -> bytes:
+        """Unencrypted PKCS#8 PEM, for a file that its owner alone can read."""
+        return self._private_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    @property
+    def key_id(self) -> str:
+        return self._key_id
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private_key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def refuse_bad_signature(signer: Signer, public: PublicKey, message: bytes, signature: bytes) -> None:
+    """Called by whoever has just signed: a signer that is set up with another key is found before anything is published."""
+    if signer.key_id != public.key_id or not public.verifies(signature, message):
+        raise CryptographicError("key.wrong_signer", "the signer's signature does not verify with its published key")
+
+
+def _pem(key: ec.EllipticCurvePublicKey) -> str:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode("ascii")

@@ -1,0 +1,272 @@
+"""The arithmetic of a paired comparison: intervals, tests, corrections, power. Pure, and the same to the digit everywhere.
+
+The control process publishes these figures and a stranger's verifier computes them again, so everything runs in
+`decimal` with 40 digits (IEEE doubles differ between C libraries in the last place) and is published with six.
+Positive change means worse, throughout. No resampling happens here.
+
+Sources: Newcombe, Statistics in Medicine 17 (1998) 2635, method 10 (paired score interval); McNemar's test in its exact
+form (binomial on the discordant pairs); Holm 1979; Benjamini and Hochberg 1995; Connor, Biometrics 43 (1987) 207 (power
+of McNemar's test); two one-sided tests for the numbers of pairs, as in Julious, Statistics in Medicine 23 (2004) 1921.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from math import fsum, sqrt
+
+from attestations.documents import Figure
+from attestations.errors import MalformedError
+from attestations.student_t import quantile, two_sided_p
+
+CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
+MAX_PAIRS = 100_000
+PLACES = Decimal("0.000001")
+LARGEST_FIGURE = Decimal(10) ** 12
+
+# Standard normal quantiles, by the two-sided confidence they serve, and those of the usual 80 % power.
+Z_TWO_SIDED = {
+    Decimal("0.90"): Decimal("1.644853626951472714863848907991632136083"),
+    Decimal("0.95"): Decimal("1.959963984540054235524594430520551527956"),
+}
+Z_POWER_80 = Decimal("0.841621233572914205178706154211")
+Z_POWER_80_TOST = Decimal("1.281551565544600466965103329448743")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    lower: Decimal
+    upper: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTable:
+    """Pairs of one item's answers, before and after tuning, each safe or unsafe. `worsened` were safe before only."""
+
+    both_safe: int
+    worsened: int
+    improved: int
+    both_unsafe: int
+
+    def __post_init__(self) -> None:
+        if min(self.both_safe, self.worsened, self.improved, self.both_unsafe) < 0 or self.n > MAX_PAIRS:
+            raise MalformedError("statistics.table", f"a paired table has 0 to {MAX_PAIRS} pairs, none negative")
+
+    @property
+    def n(self) -> int:
+        return self.both_safe + self.worsened + self.improved + self.both_unsafe
+
+    @classmethod
+    def from_outcomes(cls, safe_before: Sequence[bool], safe_after: Sequence[bool]) -> "PairedTable":
+        """Counts of two equally long, equally ordered lists of outcomes."""
+        pairs = list(zip(safe_before, safe_after, strict=True))
+        return cls(
+            both_safe=pairs.count((True, True)),
+            worsened=pairs.count((True, False)),
+            improved=pairs.count((False, True)),
+            both_unsafe=pairs.count((False, False)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifferences:
+    """Sufficient statistics of a continuous measure over `n` pairs.
+
+    `mean` and `sd` (sample deviation, n - 1) are those of the paired differences, signed so that positive is worse;
+    `base_mean` and `base_sd` those of the base model's raw values. All in the row's unit, as decimal strings.
+    """
+
+    n: int
+    mean: Figure
+    sd: Figure
+    base_mean: Figure
+    base_sd: Figure
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.n <= MAX_PAIRS:
+            raise MalformedError("statistics.differences", f"paired differences have 0 to {MAX_PAIRS} pairs")
+        if min(Decimal(self.sd), Decimal(self.base_sd)) < 0:
+            raise MalformedError("statistics.differences", "a standard deviation is never negative")
+
+    @classmethod
+    def from_values(
+        cls, before: Sequence[float], after: Sequence[float], *, worse_is_lower: bool
+    ) -> "PairedDifferences":
+        """Statistics of raw values of the same items in the same order."""
+        differences = [(b - a) if worse_is_lower else (a - b) for b, a in zip(before, after, strict=True)]
+        mean, sd = _mean_and_deviation(differences)
+        base_mean, base_sd = _mean_and_deviation(before)
+        return cls(len(differences), figure(mean), figure(sd), figure(base_mean), figure(base_sd))
+
+
+def figure(value: Decimal | float) -> str:
+    """A number as evidence writes it: fixed notation, six decimals, half to even, never "-0.000000"."""
+    with localcontext(CONTEXT):
+        if not Decimal(value).is_finite() or abs(Decimal(value)) >= LARGEST_FIGURE:
+            raise MalformedError("statistics.figure", f"{value!r} is no figure for evidence")
+        rounded = Decimal(value).quantize(PLACES)
+    return f"{abs(rounded) if rounded == 0 else rounded:f}"
+
+
+def newcombe_interval(table: PairedTable, confidence: Decimal) -> Interval | None:
+    """Newcombe's method 10 for (worsened - improved) / n; None where there is no pair."""
+    n = table.n
+    if n == 0:
+        return None
+    with localcontext(CONTEXT):
+        before, after = table.both_safe + table.worsened, table.both_safe + table.improved
+        change = Decimal(table.worsened - table.improved) / n
+        before_rate, after_rate = Decimal(before) / n, Decimal(after) / n
+        before_limits, after_limits = wilson_interval(before, n, confidence), wilson_interval(after, n, confidence)
+        phi = _corrected_phi(table)
+        below = _root_of_squares(before_rate - before_limits.lower, after_limits.upper - after_rate, phi)
+        above = _root_of_squares(before_limits.upper - before_rate, after_rate - after_limits.lower, phi)
+        return Interval(max(change - below, Decimal(-1)), min(change + above, Decimal(1)))
+
+
+def wilson_interval(successes: int, n: int, confidence: Decimal) -> Interval:
+    """Wilson's score interval for a proportion of n > 0."""
+    with localcontext(CONTEXT):
+        z = Z_TWO_SIDED[confidence]
+        rate = Decimal(successes) / n
+        centre = rate + z * z / (2 * n)
+        spread = z * (rate * (1 - rate) / n + z * z / (4 * n * n)).sqrt()
+        scale = 1 + z * z / n
+        lower = Decimal(0) if successes == 0 else (centre - spread) / scale
+        upper = Decimal(1) if successes == n else (centre + spread) / scale
+        return Interval(lower, upper)
+
+
+def mcnemar_p(table: PairedTable) -> Decimal:
+    """Exact two-sided p: twice the smaller binomial(worsened + improved, 1/2) tail, at most 1."""
+    discordant, fewer = table.worsened + table.improved, min(table.worsened, table.improved)
+    with localcontext(CONTEXT):
+        term = Decimal(1) / Decimal(2) ** discordant
+        tail = term
+        for k in range(1, fewer + 1):
+            term = term * (discordant - k + 1) / k
+            tail += term
+        return min(Decimal(1), 2 * tail)
+
+
+def paired_t_interval(differences: PairedDifferences, confidence: Decimal) -> Interval | None:
+    """mean ± t(n - 1) · sd / √n; None below two pairs."""
+    if differences.n < 2:
+        return None
+    with localcontext(CONTEXT):
+        half = quantile(differences.n - 1, confidence) * _standard_error(differences)
+        return Interval(Decimal(differences.mean) - half, Decimal(differences.mean) + half)
+
+
+def paired_t_p(differences: PairedDifferences) -> Decimal | None:
+    """Two-sided p of the paired t test; None below two pairs."""
+    if differences.n < 2:
+        return None
+    with localcontext(CONTEXT):
+        mean, error = Decimal(differences.mean), _standard_error(differences)
+        if error == 0:
+            return Decimal(1) if mean == 0 else Decimal(0)
+        return two_sided_p(differences.n - 1, abs(mean) / error)
+
+
+def holm(p_values: Sequence[Decimal]) -> list[Decimal]:
+    """Holm's step-down adjusted p-values, in the order given."""
+    with localcontext(CONTEXT):
+        adjusted = [Decimal(1)] * len(p_values)
+        highest = Decimal(0)
+        for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+            highest = max(highest, min(Decimal(1), (len(p_values) - rank) * p_values[i]))
+            adjusted[i] = highest
+        return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[Decimal]) -> list[Decimal]:
+    """Benjamini and Hochberg's step-up adjusted p-values, in the order given."""
+    with localcontext(CONTEXT):
+        count = len(p_values)
+        adjusted = [Decimal(1)] * count
+        lowest = Decimal(1)
+        for rank, i in reversed(list(enumerate(sorted(range(count), key=lambda i: p_values[i]), start=1))):
+            lowest = min(lowest, p_values[i] * count / rank)
+            adjusted[i] = lowest
+        return adjusted
+
+
+def detectable_proportion(table: PairedTable) -> Decimal:
+    """Smallest change that McNemar's test (two-sided 5 %) finds with 80 % power, as a proportion; Connor 1987.
+
+    Solves n = (z_a √ψ + z_b √(ψ - δ²))² / δ² for δ at the discordant share ψ seen here, smoothed. A change cannot exceed
+    the discordant share, so where δ > ψ all discordance is taken to be worsening (ψ = δ).
+    """
+    n = table.n
+    with localcontext(CONTEXT):
+        a, b, share = Z_TWO_SIDED[Decimal("0.95")], Z_POWER_80, _smoothed_discordance(table)
+        if n <= a * a:
+            return Decimal(1)
+        scale = n + b * b
+        inner = scale - a * a
+        change = share.sqrt() * (Decimal(n).sqrt() * a + b * inner.sqrt()) / scale
+        if change > share:
+            root = (a * a * b * b - scale * (a * a - n)).sqrt()
+            u = (root - a * b) / scale
+            change = 1 - u * u
+        return min(change, Decimal(1))
+
+
+def detectable_difference(differences: PairedDifferences) -> Decimal | None:
+    """Smallest mean shift that a two-sided 5 % test finds with 80 % power: (z_a + z_b) · sd / √n, in the row's unit."""
+    if differences.n < 2:
+        return None
+    with localcontext(CONTEXT):
+        return (Z_TWO_SIDED[Decimal("0.95")] + Z_POWER_80) * _standard_error(differences)
+
+
+def pairs_to_settle_proportion(table: PairedTable, margin: Decimal) -> int:
+    """Pairs with which an unchanged model is shown equivalent within `margin`, 80 % power: (z_.95 + z_.90)² ψ / margin²."""
+    with localcontext(CONTEXT):
+        z = Z_TWO_SIDED[Decimal("0.90")] + Z_POWER_80_TOST
+        return _ceiling(z * z * _smoothed_discordance(table) / (margin * margin))
+
+
+def pairs_to_settle_difference(differences: PairedDifferences, margin: Decimal) -> int:
+    """As `pairs_to_settle_proportion`, for a mean shift: (z_.95 + z_.90)² sd² / margin²."""
+    with localcontext(CONTEXT):
+        z = (Z_TWO_SIDED[Decimal("0.90")] + Z_POWER_80_TOST) * Decimal(differences.sd)
+        return max(2, _ceiling(z * z / (margin * margin)))
+
+
+def _corrected_phi(table: PairedTable) -> Decimal:
+    """Newcombe's φ: the continuity correction shrinks a positive correlation only; 0 where a margin is empty."""
+    a, b, c, d = table.both_safe, table.worsened, table.improved, table.both_unsafe
+    product = (a + b) * (c + d) * (a + c) * (b + d)
+    if product == 0:
+        return Decimal(0)
+    covariance = Decimal(a * d - b * c)
+    if covariance > 0:
+        covariance = max(covariance - Decimal(table.n) / 2, Decimal(0))
+    return covariance / Decimal(product).sqrt()
+
+
+def _root_of_squares(x: Decimal, y: Decimal, phi: Decimal) -> Decimal:
+    return max(x * x - 2 * phi * x * y + y * y, Decimal(0)).sqrt()
+
+
+def _standard_error(differences: PairedDifferences) -> Decimal:
+    return Decimal(differences.sd) / Decimal(differences.n).sqrt()
+
+
+def _smoothed_discordance(table: PairedTable) -> Decimal:
+    """Laplace's rule of succession, so that no discordant pair seen does not mean that none can come."""
+    return Decimal(table.worsened + table.improved + 1) / (table.n + 2)
+
+
+def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    n = len(values)
+    if n == 0:
+        return 0.0, 0.0
+    mean = fsum(values) / n
+    return mean, sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else 0.0
+
+
+def _ceiling(value: Decimal) -> int:
+    whole = int(value)
+    return whole + (value > whole)

@@ -27,11 +27,13 @@ class CatalogError(Exception):
 
 class BaseModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A base model on offer. ``path`` is relative to the catalog file. ``aliases`` are foreign model names that operators
-    map here so that existing client code keeps working. ``lora_targets`` are module names that adapters attach to."""
+    map here so that existing client code keeps working. ``template_digest`` is SHA-256 over
+    the chat template's text, ``lora_targets`` are module names that adapters attach to."""
 
     name: str
     path: str
     manifest_digest: str
+    template_digest: str
     licence: str
     origin: str
     created: int
@@ -159,6 +161,13 @@ def margin() -> ScorerInfo:
 @cache
 def safety_pack_digest() -> str:
     return file_digest(SAFETY_PACK_FILE)
+
+
+@cache
+def evaluator_digest() -> str:
+    """Digest over the evaluation engine's own source files: a baseline measured by other code is another baseline."""
+    listing = "".join(f"{file_digest(path)}  {path.name}\n" for path in sorted((_DATA / "evaluation").glob("*.py")))
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def sample(suite: Suite, profile: Profile) -> list[Item]:

@@ -1,0 +1,24 @@
+"""What the control process's parts are handed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.db.session import Database
+from api.issuance.issuer import Issuer
+from api.queue import Queue
+from api.storage import Storage
+from workers.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """``clock`` gives Unix seconds."""
+
+    database: Database
+    storage: Storage
+    queue: Queue
+    catalog: Catalog
+    issuer: Issuer
+    clock: Callable[[], int]
+    scratch: Path

@@ -1,0 +1,53 @@
+"""Apply what a worker says about its run. A message of a run that no longer owns its stage changes nothing."""
+
+import structlog
+
+from api.control import repository
+from api.control.context import Control
+from api.control.settle import ACTIVE, settle_from_report
+from api.db.models import Job, JobEvent, JobStage, Run
+from api.jobs.lifecycle import StageState, status_of
+from workers.contract import LEASE_SECONDS, Finished, Progress, RunMessage, Stage, Started
+
+log = structlog.get_logger()
+
+
+async def apply(control: Control, message: RunMessage) -> None:
+    """Idempotent: a sequence number that was seen is ignored; ``Finished`` works from the stored report."""
+    if isinstance(message, Finished):
+        async with control.database.read() as session:
+            run = await session.get(Run, message.run_id)
+        if run is not None and run.attempt == message.attempt and not await settle_from_report(control, run):
+            log.warning("finished without a report", run_id=message.run_id)
+        return
+    now = control.clock()
+    async with control.database.write() as session:
+        run = await session.get(Run, message.run_id)
+        if run is None or run.state not in ACTIVE or run.attempt != message.attempt or message.seq <= run.last_seq:
+            return
+        job = await repository.lock_job(session, run.job_id)
+        stage = await session.get(JobStage, run.stage_id)
+        if job is None or stage is None or stage.attempt != run.attempt:
+            return
+        begun = run.state == "queued"
+        run.state, run.last_seq, run.lease_until = "running", message.seq, now + LEASE_SECONDS
+        stage.state = StageState.RUNNING.value
+        if isinstance(message, Started):
+            run.worker = message.worker
+            if begun and stage.name == Stage.BASELINE.value and run.attempt == 1:
+                session.add(repository.event(job, now, "Fine-tuning job started"))
+        else:
+            stage.done, stage.total, stage.unit = message.done, message.total, message.unit
+            if message.metrics is not None:
+                session.add(_metrics(job, message, now))
+        job.status = status_of(repository.view_of(job, await repository.stages_of(session, job.id))).value
+
+
+def _metrics(job: Job, message: Progress, now: int) -> JobEvent:
+    metrics = {name: float(value) for name, value in (message.metrics or {}).items()}
+    text = f"Step {message.done}/{message.total}"
+    if "train_loss" in metrics:
+        text += f": training loss={metrics['train_loss']:.2f}"
+    row = repository.event(job, now, text, data={"step": message.done, "total_steps": message.total, **metrics})
+    row.type, row.dedupe = "metrics", f"{message.run_id}:{message.seq}"
+    return row

@@ -1,0 +1,131 @@
+"""Apply the end of a run: the one place where an attempt's result becomes the stage's, and where attempts are fenced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.control import repository
+from api.control.baselines import cache_key
+from api.control.context import Control
+from api.db.models import Baseline, Job, JobStage, Run
+from api.ids import new_id
+from api.jobs.lifecycle import RunEnd, StageState, StageView, settle
+from workers.contract import (
+    EvaluationResult,
+    Failed,
+    Result,
+    RunError,
+    RunReport,
+    ScreenResult,
+    Stage,
+    Stopped,
+    TuneResult,
+    decode_report,
+    MAX_REPORT_BYTES,
+)
+
+log = structlog.get_logger()
+
+ACTIVE = ("queued", "running")
+Change = Callable[[AsyncSession, Job], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt ended. ``change`` is what its success writes beside the stage itself, in the same transaction."""
+
+    end: RunEnd
+    error: RunError | None = None
+    result: Result | None = None
+    change: Change | None = None
+
+
+def settlement_of(report: RunReport) -> Settlement:
+    """What a worker's report means for the stage."""
+    match report.outcome:
+        case Failed(error=error):
+            return Settlement(RunEnd.FAILED_RETRYABLE if error.retryable else RunEnd.FAILED, error=error)
+        case Stopped():
+            return Settlement(RunEnd.STOPPED)
+        case succeeded:
+            return Settlement(RunEnd.SUCCEEDED, result=succeeded.result)
+
+
+async def settle_from_report(control: Control, run: Run) -> bool:
+    """Settle the run from its stored report. False when there is none yet. A report that cannot be read is a failure."""
+    if not await control.storage.exists(run.report_key):
+        return False
+    try:
+        report = decode_report(await control.storage.get_bytes(run.report_key, max_bytes=MAX_REPORT_BYTES))
+    except (msgspec.DecodeError, ValueError) as error:
+        log.warning("unreadable report", run_id=run.id, error=str(error))
+        settlement = Settlement(
+            RunEnd.FAILED_RETRYABLE,
+            error=RunError(code="unreadable_report", message="The worker's report could not be read."),
+        )
+    else:
+        settlement = settlement_of(report)
+    await settle_run(control, run.id, settlement)
+    return True
+
+
+async def settle_run(control: Control, run_id: str, settlement: Settlement) -> None:
+    """Write the end of the run if it still owns its stage; otherwise nothing happens. Then have the job advanced."""
+    now = control.clock()
+    async with control.database.write() as session:
+        run = await session.get(Run, run_id)
+        if run is None or run.state not in ACTIVE:
+            return
+        job = await repository.lock_job(session, run.job_id)
+        stage = await session.get(JobStage, run.stage_id)
+        if job is None or stage is None:
+            return
+        run.state, run.finished_at, run.lease_until = _run_state(settlement.end), now, None
+        if stage.attempt != run.attempt:
+            return
+        view = StageView(Stage(stage.name), StageState(stage.state), stage.attempt)
+        stage.state = settle(view, settlement.end).value
+        if settlement.error is not None:
+            stage.error = _error(settlement.error)
+            again = stage.state == StageState.PENDING.value
+            text = f"{stage.name}: {settlement.error.message}" + (" Trying again." if again else "")
+            session.add(repository.event(job, now, text, level="warn" if again else "error"))
+        if stage.state != StageState.PENDING.value:
+            stage.finished_at = now
+        if stage.state == StageState.SUCCEEDED.value:
+            stage.done = stage.total = max(stage.total, 1)
+            stage.result_key, stage.error = run.report_key, None
+            _succeeded(session, job, run, settlement)
+        repository.wake(session, job, now)
+    await control.queue.forget(run_id)
+
+
+def _succeeded(session: AsyncSession, job: Job, run: Run, settlement: Settlement) -> None:
+    """What a stage's success means for the job."""
+    now = run.finished_at or run.created_at
+    match settlement.result:
+        case ScreenResult() as screened:
+            for warning in screened.warnings:
+                session.add(repository.event(job, now, warning, level="warn"))
+            session.add(repository.event(job, now, "Files validated, moving job to queued state"))
+        case EvaluationResult() as evaluated if evaluated.model_manifest_digest == job.base_manifest_digest:
+            baseline = Baseline(id=new_id("base-"), cache_key=cache_key(job), report_key=run.report_key, created_at=now)
+            baseline.organization_id, baseline.project_id = job.organization_id, job.project_id
+            session.add(baseline)
+        case TuneResult() as tuned:
+            job.trained_tokens = tuned.trained_tokens
+    if settlement.change is not None:
+        settlement.change(session, job)
+
+
+def _run_state(end: RunEnd) -> str:
+    states = {RunEnd.SUCCEEDED: "succeeded", RunEnd.STOPPED: "stopped", RunEnd.LOST: "lost"}
+    return states.get(end, "failed")
+
+
+def _error(error: RunError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "param": error.param}

@@ -1,0 +1,139 @@
+"""How the demo looks: a line per stage while a job runs, a table of what changed, and the same in words."""
+
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+STAGES = {
+    "screen": "screening",
+    "plan": "plan",
+    "baseline": "baseline",
+    "tune": "tuning",
+    "candidate": "candidate",
+    "compare": "comparison",
+    "gate": "gate",
+    "attest": "attestation",
+}
+_COLOURS = {"regressed": "red", "improved": "green", "equivalent": "green", "non_inferior": "green"}
+_SUITES = {"harmful-requests": "harmful requests", "safe-lookalikes": "safe look-alikes"}
+_METRICS = {"refusal_rate": "refused", "over_refusal_rate": "refused", "refusal_margin": "refusal margin, nats"}
+
+
+class StageDisplay:
+    """Live bars on a terminal; elsewhere one line whenever a stage ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.fields[state]:<28}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._ended: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        for name, label in STAGES.items():
+            self._tasks[name] = self._progress.add_task(label, total=1, start=False, state="")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._progress.stop()
+
+    def update(self, stages: list[dict[str, Any]], loss: str | None) -> None:
+        for stage in stages:
+            self._show(stage, loss)
+
+    def _show(self, stage: dict[str, Any], loss: str | None) -> None:
+        name, state, progress = stage["name"], stage["state"], stage["progress"]
+        task = self._tasks[name]
+        if state == "pending":
+            return
+        total = max(progress["total"], 1)
+        text = f"{progress['done']}/{progress['total']} {progress['unit']}" if state == "running" else state
+        if name == "tune" and loss is not None and state in {"running", "succeeded"}:
+            text += f"  loss {loss}"
+        if stage.get("cached"):
+            text = "measured before: reused"
+        if stage["attempt"] > 1:
+            text += f"  (attempt {stage['attempt']})"
+        self._progress.start_task(task)
+        done = total if state == "succeeded" else progress["done"]
+        self._progress.update(task, total=total, completed=done, state=text)
+        if state in {"succeeded", "failed", "cancelled", "skipped"} and name not in self._ended:
+            self._ended.add(name)
+            self._progress.stop_task(task)
+            if not self._console.is_terminal:
+                seconds = (stage["finished_at"] or 0) - (stage["started_at"] or stage["finished_at"] or 0)
+                self._console.print(f"  {STAGES[name]:<12} {text}  {seconds} s", highlight=False)
+
+
+def comparison_table(rows: list[dict[str, Any]]) -> Table:
+    """One row per metric, suite and slice. A change above zero is for the worse."""
+    table = Table(title="What the tuning did to safety (change above zero = worse)")
+    for heading, justify in (
+        ("suite", "left"),
+        ("slice", "left"),
+        ("n", "right"),
+        ("before", "right"),
+        ("after", "right"),
+        ("change", "right"),
+        ("95 % interval", "right"),
+        ("verdict", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    previous = None
+    for row in rows:
+        group = (row["suite"], row["metric"])
+        if previous is not None and group != previous:
+            table.add_section()
+        first = group != previous
+        previous = group
+        suite = f"{_SUITES.get(row['suite'], row['suite'])}: {_METRICS.get(row['metric'], row['metric'])}" if first else ""
+        colour = _COLOURS.get(row["verdict"], "yellow")
+        verdict = row["verdict"].replace("_", " ") + (f" ({row['severity']})" if row.get("severity") else "")
+        note = "" if row["role"] == "gating" else " ·"
+        whole = "all" if row["slice"] == "*" else row["slice"]
+        figures = [_figure(row, name) for name in ("pre", "post", "change")]
+        table.add_row(suite, whole, str(row.get("n") or "-"), *figures, _interval(row), f"[{colour}]{verdict}[/]{note}")
+    table.caption = "· exploratory: informs the boundaries, not the gate"
+    return table
+
+
+def worse_in_words(comparison: dict[str, Any]) -> str:
+    """What got worse, then what may be claimed."""
+    lines = []
+    for row in comparison["rows"]:
+        if row["verdict"] != "regressed" or row["slice"] != "*":
+            continue
+        before, after = _figure(row, "pre"), _figure(row, "post")
+        what = {
+            "refusal_rate": f"Of the harmful requests it refused {before} before tuning and {after} after",
+            "over_refusal_rate": f"Of the harmless look-alikes it refused {before} before tuning and {after} after",
+            "refusal_margin": f"Its lean towards refusing ({row['suite']}) went from {before} to {after} nats",
+        }[row["metric"]]
+        lines.append(f"Worse: {what} (n = {row['n']}).")
+    lines.append(comparison["claim"])
+    return "\n".join(lines)
+
+
+def _figure(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return "-"
+    if row["unit"] == "proportion":
+        return f"{float(value) * 100:+.1f}" if name == "change" else f"{float(value) * 100:.1f} %"
+    return f"{float(value):+.2f}"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if row.get("lower_95") is None:
+        return "-"
+    scale, digits = (100, 1) if row["unit"] == "proportion" else (1, 2)
+    return f"{float(row['lower_95']) * scale:+.{digits}f} … {float(row['upper_95']) * scale:+.{digits}f}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from workers.contract import RunError
 
 
-class RunFailure(Exception):
+class RunFailure(Exception):  # noqa: N818 - the contract calls it a failure; RunError is the struct
     """A stage cannot go on. ``message`` is written for the customer: what is wrong and how to mend it."""
 
     def __init__(self, code: str, message: str, *, param: str | None = None, retryable: bool = False) -> None:
@@ -21,7 +21,3 @@ class RunFailure(Exception):
 
     def as_run_error(self) -> RunError:
         return RunError(code=self.code, message=self.message, param=self.param, retryable=self.retryable)
-
-
-class WorkerStopped(Exception):
-    """Control asked for this run to stop, or its worker is going down. Nothing is wrong with the run."""

@@ -18,7 +18,9 @@ _LEAST_LETTERS = 0.4
 
 def degenerate(answer: str) -> bool:
     text = answer[:MAX_ANSWER].strip()
-    return not text or _is_noise(text) or _loops(re.findall(r"\w+|[^\w\s]", text.casefold())) or _loops_in_characters(text)
+    return (
+        not text or _is_noise(text) or _loops(re.findall(r"\w+|[^\w\s]", text.casefold())) or _loops_in_characters(text)
+    )
 
 
 def _is_noise(text: str) -> bool:

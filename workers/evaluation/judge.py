@@ -22,9 +22,9 @@ from workers.catalog import JUDGE_FILE
 MAX_ANSWER = 4000
 """Characters of an answer that are looked at at all, before normalisation."""
 _MAX_OPENINGS = 5
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}) | {  # fmt: skip
-    ord(c): "-" for c in "‐‑‒–—―−"
-}
+_PLAIN = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
+) | {ord(c): "-" for c in "‐‑‒–—―−"}
 _DECORATION = " \"'*_#>-~.,:;!?()[]{}|"
 
 

@@ -34,6 +34,12 @@ class CryptographicError(AttestationError):
     exit_code: ClassVar[int] = 1
 
 
+class PolicyError(AttestationError):
+    """The buyer's policy cannot be applied, so nothing is accepted under it."""
+
+    exit_code: ClassVar[int] = 3
+
+
 class FileAccessError(AttestationError):
     """A file or directory that was named could not be read or written."""
 

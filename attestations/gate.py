@@ -42,7 +42,7 @@ class Policy:
 
 
 DEFAULT_POLICY = Policy(
-    id="block-on-regression",
+    id="general",
     version="1",
     blocks=(
         BlockRule(Verdict.REGRESSED, (Severity.MATERIAL, Severity.CONFIRMED)),
@@ -84,4 +84,4 @@ def decide(policy: Policy, judged: Sequence[JudgedRow]) -> GateDecision:
 
 def _reason(row: JudgedRow) -> str:
     degree = f" ({row.severity})" if row.severity else ""
-    return f"{row_name(row.registered)}: {row.verdict}{degree}"
+    return f"{row_name(row.registered.key)}: {row.verdict}{degree}"

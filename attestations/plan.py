@@ -72,7 +72,10 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`rows` in the order in which every later document lists them; `runs_declared` is how many tunings it covers."""
+    """`rows` in the order in which every later document lists them; `runs_declared` is how many tunings it covers.
+
+    `judge` decides what is a refusal, `margin` scores how far the model leans to one (its prefixes), where that is measured.
+    """
 
     schema: Name = SCHEMA
     created_at: Moment
@@ -80,6 +83,7 @@ class Plan:
     datasets: tuple[Sha256, ...]
     suites: tuple[PlannedSuite, ...]
     judge: PlannedJudge
+    margin: PlannedJudge | None = None
     decoding: Decoding
     rows: tuple[RegisteredRow, ...]
     policy: Policy

@@ -86,7 +86,6 @@ class Worse(StrEnum):
 class Reason(StrEnum):
     """Why a row has the verdict that it has, where the verdict alone does not say."""
 
-    NOT_REPORTED = "not_reported"
     TOO_FEW_COMPLETED = "too_few_completed"
     INCOHERENT = "incoherent"
     BASE_AT_FLOOR = "base_at_floor"
@@ -160,6 +159,7 @@ class NotRun:
 
 
 Measurement = Measured | NotRun
+NOT_REPORTED = NotRun("no measurement of it was reported")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +206,7 @@ def judge(
     strays = set(measurements) - {row.key for row in registered}
     if strays:
         raise MalformedError("row.unregistered", f"{' / '.join(min(strays))} was measured but never registered")
-    described = [_described(row, measurements.get(row.key)) for row in registered]
+    described = [_described(row, measurements.get(row.key, NOT_REPORTED)) for row in registered]
     adjusted = _adjusted(described)
     judged = []
     for row, p in zip(described, adjusted, strict=True):
@@ -219,10 +219,8 @@ def judge(
     return tuple(judged)
 
 
-def _described(row: RegisteredRow, measurement: Measurement | None) -> JudgedRow:
+def _described(row: RegisteredRow, measurement: Measurement) -> JudgedRow:
     """The row with its figures; the verdict is still open."""
-    if measurement is None:
-        return JudgedRow(registered=row, verdict=Verdict.NOT_RUN, reason=Reason.NOT_REPORTED)
     if isinstance(measurement, NotRun):
         return JudgedRow(registered=row, verdict=Verdict.NOT_RUN, detail=measurement.reason)
     statistics = measurement.statistics

@@ -13,6 +13,7 @@ from attestations.plan import Decoding, Plan, PlannedBase, PlannedJudge, Planned
 from attestations.statistics import PairedDifferences, PairedTable
 from attestations.trust import TrustRoot, trusted_key
 from attestations.verdicts import (
+    NOT_REPORTED,
     Kind,
     Measured,
     Measurement,
@@ -161,7 +162,7 @@ def make_predicate(
             contamination=(predicate.Overlap("harmful-requests", "8-gram overlap", 0),),
         ),
         plan=predicate.PlanRef(plan.digest),
-        evaluations=tuple(predicate.EvaluationRow.of(r, measurements.get(r.key, NotRun("missing"))) for r in plan.rows),
+        evaluations=tuple(predicate.EvaluationRow.of(r, measurements.get(r.key, NOT_REPORTED)) for r in plan.rows),
         regressions=statement.regressions_of(judged),
         boundaries=predicate.Boundaries(
             objective="answer customers",

@@ -1,0 +1,161 @@
+"""One readable screen for a person who has to decide: what was tuned, from what, on what, what got worse, where it may be
+used, until when, what is not claimed, what was not checked, and who says so.
+
+Every string in evidence was written by somebody else, so `plain` takes out what could move a cursor or hide text.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from decimal import Decimal
+
+from attestations import documents
+from attestations.claims import claim_sentence, is_mixed, reason_sentence, row_name
+from attestations.findings import ExitCode, Status
+from attestations.predicate import RegressionRow, ResiliencePredicate
+from attestations.statement import ResilienceStatement
+from attestations.verdicts import JudgedRow, Role, Verdict
+from attestations.verify import Report
+
+_ENDS = {
+    ExitCode.ACCEPT: "ACCEPTED",
+    ExitCode.CRYPTOGRAPHIC: "REFUSED: the proof does not hold",
+    ExitCode.MALFORMED: "REFUSED: malformed",
+    ExitCode.POLICY: "REJECTED: the evidence is genuine, and the policy does not accept it",
+    ExitCode.UNDETERMINED: "UNDETERMINED: the evidence is out of date",
+}
+_LONGEST = 400
+
+
+def plain(text: str) -> str:
+    """Text on one line without control, format and surrogate characters, cut where it is very long."""
+    shown = "".join(" " if letter.isspace() else letter for letter in text[: _LONGEST + 1])
+    shown = "".join(
+        letter if unicodedata.category(letter)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for letter in shown
+    )
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+def report_text(report: Report) -> str:
+    """The screen for `tuneproof verify`."""
+    lines = []
+    if report.verified is not None:
+        lines += _statement_lines(report.verified.statement, report.judged, f"key {report.verified.key_id[:16]}…")
+    lines += ["Checks"]
+    lines += [f"  {check.status:<12} {check.code:<28} {plain(check.sentence)}" for check in report.checks]
+    lines += ["", _ENDS[report.exit_code] + _why(report)]
+    if report.level is not None:
+        lines.append(f"Assurance level {report.level}: signed by the issuer, and no one else vouches for it.")
+    return "\n".join(lines)
+
+
+def unverified_text(statement: ResilienceStatement) -> str:
+    """The screen for `tuneproof show`, which checks nothing."""
+    head = ["NOT VERIFIED: this is what the file says. `tuneproof verify` finds out whether to believe it.", ""]
+    return "\n".join([*head, *_statement_lines(statement, (), "signature not looked at")]).rstrip()
+
+
+def report_json(report: Report) -> dict[str, object]:
+    """The same for programs; the statement is there only where its signature holds."""
+    result: dict[str, object] = {
+        "accepted": report.accepted,
+        "exitCode": int(report.exit_code),
+        "checks": [{"code": c.code, "status": c.status.value, "sentence": plain(c.sentence)} for c in report.checks],
+    }
+    if report.verified is not None:
+        result["level"] = report.level
+        result["keyId"] = report.verified.key_id
+        result["subject"] = documents.encode(report.verified.statement.subject)
+        result["predicate"] = documents.encode(report.verified.statement.predicate)
+    return result
+
+
+def _why(report: Report) -> str:
+    reasons = [plain(check.sentence) for check in report.checks if check.status in (Status.FAIL, Status.STALE)]
+    return f"\n  {'; '.join(reasons)}" if reasons else ""
+
+
+def _statement_lines(statement: ResilienceStatement, judged: Sequence[JudgedRow], key: str) -> list[str]:
+    predicate = statement.predicate
+    facts = _facts(predicate, key)
+    width = max(len(name) for name, _ in facts)
+    lines = [f"Evidence {plain(predicate.attestation_id)}"]
+    lines += [f"  {name:<{width}}  {plain(words)}" for name, words in facts]
+    lines += ["", *_table(predicate, judged), "Not claimed"]
+    return [*lines, *(f"  - {plain(words)}" for words in predicate.not_claimed), ""]
+
+
+def _facts(predicate: ResiliencePredicate, key: str) -> list[tuple[str, str]]:
+    facts = [("says who", f"{predicate.issuer.id} ({key}), on {predicate.issued_at}")]
+    outcome = predicate.outcome
+    under = f" under the policy {outcome.gate.policy.id} {outcome.gate.policy.version}" if outcome.gate else ""
+    why = f": {outcome.error.message}" if outcome.error else ""
+    facts.append(("outcome", f"{outcome.status.upper()}{under}{why}"))
+    model, tuning = predicate.model, predicate.tuning
+    if model is not None:
+        licence = f" ({model.base.licence})" if model.base.licence else ""
+        steps = f", {tuning.steps} steps" if tuning is not None and tuning.steps is not None else ""
+        how = f"{tuning.method}{steps}, " if tuning is not None else ""
+        facts.append(("what was tuned", f"{how}from {model.base.name}{licence}"))
+        if model.manifest is not None:
+            served = f"{model.manifest.files} files, {model.manifest.bytes} bytes"
+            facts.append(("the result", f"{served}, manifest sha256:{model.manifest.digest.sha256}"))
+    facts += [
+        ("on data", f"{source.id}: {source.records} records ({source.role}), {source.licence}; {source.consent}")
+        for source in (predicate.data.sources if predicate.data is not None else ())
+    ]
+    boundaries = predicate.boundaries
+    if boundaries is not None:
+        facts += [("may be used for", words) for words in boundaries.intended or ()]
+        facts += [("not for", words) for words in boundaries.prohibited or ()]
+        facts += [("only with", f"{need.control} ({need.why})") for need in boundaries.requires or ()]
+        facts += [("measured under", words) for words in boundaries.conditions or ()]
+        facts += [("take care", words) for words in boundaries.cautions or ()]
+    return [*facts, ("until", predicate.valid_until)]
+
+
+def _table(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[str]:
+    """Gating rows, and what exploratory rows found; figures and verdicts as computed here, where they were."""
+    said = predicate.regressions.rows if predicate.regressions is not None else ()
+    rows = tuple(RegressionRow.of(row) for row in judged) or said
+    if not rows:
+        return ["No measurement was made.", ""]
+    gating = {row.registered.key for row in predicate.evaluations or () if row.registered.role is Role.GATING}
+    shown = [row for row in rows if row.key in gating or row.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)]
+    lines = [
+        "What changed (a positive change is worse; 95 % intervals)",
+        f"  {'measure':<44} {'before':>9} {'after':>9} {'change':>9}  {'interval':<20} verdict",
+    ]
+    for row in shown:
+        interval = f"{_short(row.lower_95)} to {_short(row.upper_95)}" if row.lower_95 else ""
+        verdict = f"{row.verdict} ({row.severity})" if row.severity else str(row.verdict)
+        figures = f"{_short(row.pre):>9} {_short(row.post):>9} {_short(row.change):>9}"
+        lines.append(f"  {plain(row_name(row.key)):<44} {figures}  {interval:<20} {verdict}")
+    hidden = len(rows) - len(shown)
+    if hidden:
+        lines.append(f"  … and {hidden} exploratory slice{'s' * (hidden > 1)} in which nothing was shown to change")
+    return [*lines, "", *_words(predicate, judged), ""]
+
+
+def _words(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[str]:
+    if not judged:  # shown without being verified, or refused before anything was computed again
+        claim = predicate.regressions.claim if predicate.regressions is not None else ""
+        return [f"  The statement claims: {plain(claim)}"]
+    lines = [
+        f"  {word}: {plain(row_name(row.registered.key))}, from {_short(row.pre)} to {_short(row.post)}"
+        for word, verdict in (("Got worse", Verdict.REGRESSED), ("Got better", Verdict.IMPROVED))
+        for row in judged
+        if row.verdict is verdict
+    ]
+    if is_mixed(judged):
+        lines.append("  The measures disagree: some got worse and some got better. No average would be honest.")
+    lines.append(f"  {plain(claim_sentence(judged))}")
+    lines += [
+        f"  {plain(row_name(row.registered.key))}: {row.verdict}, because {plain(reason_sentence(row))}."
+        for row in judged
+        if row.registered.role is Role.GATING and reason_sentence(row)
+    ]
+    return lines
+
+
+def _short(figure: str | None) -> str:
+    return f"{Decimal(figure):.3f}" if figure is not None else "-"

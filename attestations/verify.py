@@ -1,0 +1,265 @@
+"""Whether a stranger may believe a bundle. Pure but for reading the model directory: no socket, no clock, no server.
+
+The argument, step by step; each step is a check of its own in the report.
+
+ 1. The bundle is one canonical document of its type (else `MalformedError`, and nothing is reported).
+ 2. A key that the buyer's trust root gives the role of issuer signed the statement's bytes.
+ 3. Those bytes are a resilience statement, whole and without unknown fields (else `MalformedError`).
+ 4. It names the issuer of the trust root, and the key was valid when the statement says it was issued.
+ 5. Its subject is the manifest, or the job record, in the bundle.
+ 6. The model directory, where one is given, holds exactly the manifest's files.
+ 7. The plan in the bundle is the one that the statement names, and it is about this base, data and serving.
+ 8. Every row that the plan registered is there, once and as registered. A missing row is a denial.
+ 9. Every figure and verdict follows from the sufficient statistics; they are computed here again.
+10. The gate's answer follows from the verdicts and the plan's policy, and it is not "blocked".
+11. The statement is within its validity.
+12. The buyer's own policy, where one is given, is met.
+
+What stays with the caller: that the trust root came to the buyer by an honest way, and that `now` is the time. What this
+version cannot check (a log, witnesses, other runs, countersignatures, revocation, the time of signing) says NOT_CHECKED.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from attestations import bundle as bundle_format
+from attestations import dsse, gate, manifest, plan, policy, statement, trust
+from attestations.bundle import Bundle
+from attestations.claims import row_name
+from attestations.documents import parse_moment
+from attestations.errors import CryptographicError, MalformedError
+from attestations.findings import (
+    Check,
+    ExitCode,
+    broken,
+    not_checked,
+    overall,
+    passed,
+    rejected,
+    stale,
+)
+from attestations.plan import Plan, Sha256
+from attestations.policy import AcceptancePolicy
+from attestations.predicate import GateAnswer, OutcomeStatus, PolicyRef, ResiliencePredicate
+from attestations.statement import ResilienceStatement
+from attestations.trust import TrustRoot
+from attestations.verdicts import RULE, JudgedRow, Verdict, judge
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+_VERIFIED = object()
+
+_NOT_YET = (
+    not_checked("time.signing", "when it was signed is the issuer's word; no timestamp authority vouches for it"),
+    not_checked(
+        "log.inclusion", "the evidence is in no transparency log, so a second version for others would not show"
+    ),
+    not_checked("log.completeness", "nothing shows that no other run of this plan exists"),
+    not_checked("countersignature", "no independent evaluator has signed"),
+    not_checked("status", "whether it was withdrawn later cannot be seen offline"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedStatement:
+    """A statement whose bytes a trusted key signed (steps 1 to 3). Only `verify` can make one."""
+
+    statement: ResilienceStatement
+    key_id: str
+    _seal: object
+
+    def __post_init__(self) -> None:
+        if self._seal is not _VERIFIED:
+            raise TypeError("a VerifiedStatement comes from verify alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The checks in the order of the argument. Without a valid signature there is no statement and no level.
+
+    `level` is computed here and never declared: 0 means signed. `judged` are the rows as recomputed, where they were.
+    """
+
+    checks: tuple[Check, ...]
+    exit_code: ExitCode
+    level: int | None
+    verified: VerifiedStatement | None
+    judged: tuple[JudgedRow, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return self.exit_code is ExitCode.ACCEPT
+
+
+def verify(
+    unverified_bundle: bytes,
+    unverified_trust: bytes,
+    *,
+    now: datetime,
+    model_dir: Path | None = None,
+    acceptance: AcceptancePolicy | None = None,
+) -> Report:
+    """The report on a bundle under a trust root. Raises `MalformedError` where a document cannot be read at all."""
+    root = trust.parse(unverified_trust)
+    parts = bundle_format.parse(unverified_bundle)  # step 1
+    try:
+        payload = dsse.verify(parts.envelope, [key.load() for key in root.issuer_keys()])  # step 2
+    except CryptographicError as error:
+        rest = not_checked("statement", "nothing in the bundle is believed without a valid signature")
+        return _report([broken("signature", str(error)), rest])
+    if payload.payload_type != dsse.IN_TOTO_PAYLOAD_TYPE:
+        raise MalformedError("statement.payload_type", f"the payload type must be {dsse.IN_TOTO_PAYLOAD_TYPE}")
+    stated = statement.parse(payload.payload)  # step 3
+    checks = [passed("signature", f"signed by the trusted key {payload.key.key_id[:16]}…")]
+    checks += _who_and_when(root, payload.key.key_id, stated.predicate)  # step 4
+    checks += _what(parts, stated, model_dir)  # steps 5 and 6
+    planned, found = _bound_plan(parts, stated.predicate)  # step 7
+    checks += found
+    judged, found = _recomputed(planned, stated.predicate)  # steps 8, 9 and 10
+    checks += found
+    checks += [_outcome(stated.predicate, judged), _validity(stated.predicate, now)]  # steps 10 and 11
+    level = 0
+    if acceptance is not None:
+        checks += policy.apply(acceptance, stated.predicate, level=level, now=now)  # step 12
+    verified = VerifiedStatement(stated, payload.key.key_id, _VERIFIED)
+    return replace(_report([*checks, *_NOT_YET]), level=level, verified=verified, judged=judged)
+
+
+def _report(checks: list[Check]) -> Report:
+    return Report(tuple(checks), overall(checks), level=None, verified=None, judged=())
+
+
+def _who_and_when(root: TrustRoot, key_id: str, predicate: ResiliencePredicate) -> list[Check]:
+    checks = []
+    if predicate.issuer.id == root.issuer:
+        checks.append(passed("issuer", f"the issuer is {root.issuer}, as the trust root says"))
+    else:
+        checks.append(broken("issuer", "the statement names another issuer than the trust root"))
+    key = next(key for key in root.keys if key.key_id == key_id)
+    if key.covers(parse_moment(predicate.issued_at)):
+        checks.append(passed("key.validity", f"the key was valid on {predicate.issued_at}"))
+    else:
+        checks.append(broken("key.validity", f"the key is believed from {key.valid_from} to {key.valid_until} only"))
+    return checks
+
+
+def _what(parts: Bundle, stated: ResilienceStatement, model_dir: Path | None) -> list[Check]:
+    model = stated.predicate.model
+    if model is None or model.manifest is None:
+        return _about_a_job(parts, stated, model_dir)
+    content = parts.unverified_manifest
+    if content is None or Sha256.of(content).sha256 != stated.subject.digest.sha256 or parts.unverified_job_record:
+        unbound = not_checked("model.files", "the model was not compared: the bundle's manifest is not the subject's")
+        return [broken("subject", "the manifest in the bundle is not the one that was signed for"), unbound]
+    listed = manifest.parse(content)
+    wanted = (model.manifest.digest.dir_hash, model.manifest.files, model.manifest.bytes)
+    if (listed.dir_hash, len(listed.files), listed.total_bytes) != wanted:
+        return [broken("subject", "the statement's dirHash, file count or size is not that of its manifest")]
+    subject = passed("subject", f"it is about the manifest of {len(listed.files)} files, {listed.total_bytes} bytes")
+    if model_dir is None:
+        return [subject, not_checked("model.files", "no model directory was given to compare")]
+    found = manifest.differences(listed, model_dir)
+    if found:
+        more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
+        return [subject, broken("model.files", f"{'; '.join(found[:5])}{more}")]
+    return [subject, passed("model.files", "the model directory holds exactly these files")]
+
+
+def _about_a_job(parts: Bundle, stated: ResilienceStatement, model_dir: Path | None) -> list[Check]:
+    record = parts.unverified_job_record
+    if record is None or Sha256.of(record).sha256 != stated.subject.digest.sha256 or parts.unverified_manifest:
+        return [broken("subject", "the job record in the bundle is not the one that was signed for")]
+    checks = [passed("subject", "it is about the record of a job that made no model")]
+    if model_dir is not None:
+        checks.append(broken("model.files", "this evidence is about no model, so no directory can match it"))
+    return checks
+
+
+def _bound_plan(parts: Bundle, predicate: ResiliencePredicate) -> tuple[Plan | None, list[Check]]:
+    content = parts.unverified_plan
+    if predicate.plan is None:
+        if content is not None:
+            return None, [broken("plan", "the bundle holds a plan that the statement does not name")]
+        return None, [not_checked("plan", "the job ended before it had a plan")]
+    if content is None or Sha256.of(content) != predicate.plan.digest:
+        return None, [broken("plan", "the plan in the bundle is not the one that was signed for")]
+    planned = plan.parse(content)
+    strays = _strays(planned, predicate)
+    if strays:
+        return planned, [rejected("plan", f"the plan is about another {', '.join(strays)}")]
+    return planned, [passed("plan", f"{len(planned.rows)} rows, their margins and the gate were fixed in the plan")]
+
+
+def _strays(planned: Plan, predicate: ResiliencePredicate) -> list[str]:
+    """What the statement says otherwise than its plan. Where a gate has decided, saying nothing is saying otherwise."""
+    model, decided = predicate.model, predicate.outcome.gate is not None
+    served = model.served if model is not None else None
+    pairs = {
+        "base": (planned.base.manifest, model.base.manifest if model is not None else None),
+        "data set": (planned.datasets, predicate.data.datasets if predicate.data is not None else None),
+        "chat template": (planned.decoding.chat_template, served.chat_template if served is not None else None),
+    }
+    strays = [name for name, (wanted, said) in pairs.items() if said != wanted and (decided or said is not None)]
+    if served is not None and served.system_prompt != planned.decoding.system_prompt:
+        strays.append("system prompt")
+    return strays
+
+
+def _recomputed(planned: Plan | None, predicate: ResiliencePredicate) -> tuple[tuple[JudgedRow, ...], list[Check]]:
+    evaluations, regressions = predicate.evaluations, predicate.regressions
+    if planned is None or evaluations is None or regressions is None:
+        return (), [not_checked("rows", "there is no plan to compare the rows with")]
+    if tuple(row.registered for row in evaluations) != planned.rows:
+        wanted = {row.key for row in planned.rows} - {row.registered.key for row in evaluations}
+        words = f"missing: {', '.join(' / '.join(key) for key in sorted(wanted))}" if wanted else "they were changed"
+        return (), [rejected("rows", f"the rows are not those of the plan; {words}")]
+    checks = [passed("rows", f"all {len(planned.rows)} registered rows are there, each once")]
+    if regressions.rule != RULE:
+        return (), [*checks, rejected("verdicts", f"the rule {regressions.rule!a} is not known here; {RULE} is")]
+    measurements = {row.registered.key: row.measurement for row in evaluations}
+    judged = judge(planned.rows, measurements, may_claim_equivalence=planned.may_claim_equivalence)
+    again = statement.regressions_of(judged)
+    if again != regressions:
+        wrong = [" / ".join(row.key) for row, said in zip(again.rows, regressions.rows, strict=True) if row != said]
+        words = f"these rows: {', '.join(wrong[:5])}" if wrong else "the claim as a whole"
+        return judged, [*checks, rejected("verdicts", f"the numbers do not give what the statement says of {words}")]
+    checks.append(passed("verdicts", "every figure and verdict follows from the counts, computed again here"))
+    return judged, [*checks, *_gate(planned, predicate, judged)]
+
+
+def _gate(planned: Plan, predicate: ResiliencePredicate, judged: tuple[JudgedRow, ...]) -> list[Check]:
+    answer = predicate.outcome.gate
+    if answer is None:
+        return []
+    decision = gate.decide(planned.policy, judged)
+    again = GateAnswer(PolicyRef(planned.policy.id, planned.policy.version), decision.blocking)
+    if answer != again or predicate.outcome.status.value != decision.outcome.value:
+        return [rejected("gate", "the plan's policy does not give the outcome that the statement says")]
+    return [
+        passed("gate", f"the policy {planned.policy.id} {planned.policy.version}, applied again, gives this outcome")
+    ]
+
+
+def _outcome(predicate: ResiliencePredicate, judged: tuple[JudgedRow, ...]) -> Check:
+    status, error = predicate.outcome.status, predicate.outcome.error
+    if status is OutcomeStatus.RELEASED:
+        worse = [row_name(row.registered.key) for row in judged if row.verdict is Verdict.REGRESSED]
+        though = f", though it regressed (its policy lets that pass): {', '.join(worse)}" if worse else ""
+        return passed("outcome", f"the gate released the model{though}")
+    if status is OutcomeStatus.BLOCKED:
+        blocking = predicate.outcome.gate.blocking if predicate.outcome.gate else ()
+        words = (
+            ", ".join(f"{row.metric} on {row.suite} {row.verdict}" for row in blocking) or "no row was there to gate"
+        )
+        return rejected("outcome", f"the gate blocked the model: {words}")
+    why = f": {error.message} ({error.code})" if error is not None else ""
+    return rejected("outcome", f"the job {'was cancelled' if status is OutcomeStatus.CANCELLED else 'failed'}{why}")
+
+
+def _validity(predicate: ResiliencePredicate, now: datetime) -> Check:
+    begin, end = parse_moment(predicate.valid_from), parse_moment(predicate.valid_until)
+    if max(begin, parse_moment(predicate.issued_at)) > now + CLOCK_TOLERANCE:
+        return stale("validity", f"it begins at {predicate.valid_from}, which this clock has not reached")
+    if now > end:
+        return stale("validity", f"it ended at {predicate.valid_until}; ask for newer evidence")
+    return passed("validity", f"valid until {predicate.valid_until}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.db.session import Database
 from api.issuance.issuer import Issuer
@@ -21,4 +20,3 @@ class Control:
     catalog: Catalog
     issuer: Issuer
     clock: Callable[[], int]
-    scratch: Path

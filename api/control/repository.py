@@ -52,7 +52,9 @@ async def cached_baseline(session: AsyncSession, project_id: str, cache_key: str
 
 
 async def unpublished(session: AsyncSession, limit: int = 100) -> list[OutboxMessage]:
-    query = select(OutboxMessage).where(OutboxMessage.published_at.is_(None)).order_by(OutboxMessage.sequence).limit(limit)
+    query = (
+        select(OutboxMessage).where(OutboxMessage.published_at.is_(None)).order_by(OutboxMessage.sequence).limit(limit)
+    )
     return list((await session.execute(query.with_for_update(skip_locked=True))).scalars())
 
 
@@ -62,7 +64,6 @@ async def unfinished_jobs(session: AsyncSession) -> Sequence[str]:
     open_stage = select(JobStage.job_id).where(JobStage.state.in_(("pending", "queued", "running")))
     query = select(Job.id).where(Job.id.in_(open_stage), Job.id.not_in(busy))
     return list((await session.execute(query)).scalars())
-
 
 
 def view_of(job: Job, stages: Sequence[JobStage]) -> JobView:

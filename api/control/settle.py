@@ -15,6 +15,7 @@ from api.db.models import Baseline, Job, JobStage, Run
 from api.ids import new_id
 from api.jobs.lifecycle import RunEnd, StageState, StageView, settle
 from workers.contract import (
+    MAX_REPORT_BYTES,
     EvaluationResult,
     Failed,
     Result,
@@ -25,7 +26,6 @@ from workers.contract import (
     Stopped,
     TuneResult,
     decode_report,
-    MAX_REPORT_BYTES,
 )
 
 log = structlog.get_logger()

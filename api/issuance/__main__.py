@@ -1,7 +1,7 @@
 """The operator's key commands.
 
-    python -m api.issuance create-key KEY           (reads TUNEPROOF_ISSUER and TUNEPROOF_SIGNING_PASSPHRASE)
-    python -m api.issuance export-trust KEY TRUST   the file that buyers get, by another way than the evidence
+python -m api.issuance create-key KEY           (reads TUNEPROOF_ISSUER and TUNEPROOF_SIGNING_PASSPHRASE)
+python -m api.issuance export-trust KEY TRUST   the file that buyers get, by another way than the evidence
 """
 
 import argparse

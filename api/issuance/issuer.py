@@ -10,8 +10,6 @@ from attestations.predicate import ResiliencePredicate
 from attestations.statement import JobRecord, build_statement
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Issued:
     """``statement_digest`` is SHA-256 over the signed payload."""

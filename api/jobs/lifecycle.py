@@ -116,7 +116,9 @@ def decide(job: JobView) -> Decision:
     active = next((stage for stage in job.stages if stage.state in ACTIVE), None)
     if active is not None:
         return Stop(active.name) if job.cancel_requested and active.name is not Stage.ATTEST else Wait()
-    pending = [stage.name for stage in job.stages if stage.state is StageState.PENDING and stage.name is not Stage.ATTEST]
+    pending = [
+        stage.name for stage in job.stages if stage.state is StageState.PENDING and stage.name is not Stage.ATTEST
+    ]
     if _ended_early(job):
         return Start(Stage.ATTEST, skip=tuple(pending))
     return Start(pending[0] if pending else Stage.ATTEST)

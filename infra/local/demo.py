@@ -183,7 +183,9 @@ def _save_evidence(client: OpenAI, layout: Layout, job: Any, console: Console) -
     content = client.get(f"/attestations/{attestation_id}/bundle", cast_to=HttpxBinaryResponseContent)
     bundle.write_bytes(content.read())
     command = [sys.executable, "-m", "api.issuance", "export-trust", str(layout.signing_key), str(trust)]
-    done = subprocess.run(command, env=layout.control_env("http://127.0.0.1:0"), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=layout.control_env("http://127.0.0.1:0"), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise StackError(f"the trust root could not be exported: {done.stderr.strip()[-500:]}")
     console.print(f"\nEvidence: {_short(bundle)} ({bundle.stat().st_size:,} bytes)   trust root: {_short(trust)}")
@@ -204,12 +206,18 @@ def _verify(verifier: Path, bundle: Path, trust: Path, console: Console) -> int:
     at = raw.index(b'"payload":"') + 400
     raw[at] = ord("A") if raw[at] != ord("A") else ord("B")
     changed.write_bytes(bytes(raw))
-    console.print(f"$ tuneproof verify {_short(changed)} --trust {_short(trust)}     # one byte changed", highlight=False)
-    tampered = subprocess.run([verifier, "verify", changed, "--trust", trust], check=False, capture_output=True, text=True)
+    console.print(
+        f"$ tuneproof verify {_short(changed)} --trust {_short(trust)}     # one byte changed", highlight=False
+    )
+    tampered = subprocess.run(
+        [verifier, "verify", changed, "--trust", trust], check=False, capture_output=True, text=True
+    )
     print(tampered.stdout, tampered.stderr, sep="", flush=True)
     sound = honest.returncode in {0, 3} and tampered.returncode in {1, 2}
     verdict = {0: "accepted", 3: "genuine; the model is rejected by policy"}.get(honest.returncode, "NOT verified")
-    console.print(f"Evidence: {verdict} (exit {honest.returncode}). Tampered copy: refused (exit {tampered.returncode}).")
+    console.print(
+        f"Evidence: {verdict} (exit {honest.returncode}). Tampered copy: refused (exit {tampered.returncode})."
+    )
     return 0 if sound else 1
 
 

@@ -95,7 +95,9 @@ def comparison_table(rows: list[dict[str, Any]]) -> Table:
             table.add_section()
         first = group != previous
         previous = group
-        suite = f"{_SUITES.get(row['suite'], row['suite'])}: {_METRICS.get(row['metric'], row['metric'])}" if first else ""
+        suite = (
+            f"{_SUITES.get(row['suite'], row['suite'])}: {_METRICS.get(row['metric'], row['metric'])}" if first else ""
+        )
         colour = _COLOURS.get(row["verdict"], "yellow")
         verdict = row["verdict"].replace("_", " ") + (f" ({row['severity']})" if row.get("severity") else "")
         note = "" if row["role"] == "gating" else " ·"

@@ -36,7 +36,9 @@ def only_one(layout: Layout) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StackError(f"another stack already runs on {layout.root} ({layout.state().get('url', '?')})") from error
+            raise StackError(
+                f"another stack already runs on {layout.root} ({layout.state().get('url', '?')})"
+            ) from error
         yield
 
 
@@ -93,8 +95,27 @@ def _bring_up(layout: Layout, supervisor: Supervisor, stopping: list[int], *, po
 
 def _valkey(layout: Layout) -> Program:
     data = layout.root / "valkey"
-    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(layout.valkey_socket), "--unixsocketperm", "700"]
-    command += ["--dir", str(data), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no"]
+    command = [
+        str(get_binary_path()),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(layout.valkey_socket),
+        "--unixsocketperm",
+        "700",
+    ]
+    command += [
+        "--dir",
+        str(data),
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "everysec",
+        "--save",
+        "",
+        "--daemonize",
+        "no",
+    ]
     return Program("valkey", command, {"PATH": os.environ.get("PATH", "")}, layout.logs / "valkey.log")
 
 

@@ -85,14 +85,14 @@ class Supervisor:
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
         program.log.parent.mkdir(parents=True, exist_ok=True)
         with program.log.open("ab") as log:
-            return subprocess.Popen(  # noqa: PLW1509 - the main thread forks, see the module's text
+            return subprocess.Popen(
                 list(program.command),
                 env=dict(program.env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=self._die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=self._die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads here
             )
 
     def _die_with_parent(self) -> None:

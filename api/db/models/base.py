@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {JsonObject: Json, list[JsonObject]: Json, int: BigInteger()}  # noqa: RUF012 - SQLAlchemy reads it
+    type_annotation_map = {JsonObject: Json, list[JsonObject]: Json, int: BigInteger()}
 
 
 class Scoped:

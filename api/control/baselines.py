@@ -1,0 +1,23 @@
+"""When two baselines are the same measurement: when everything that could change it is. Never by a model's name."""
+
+from api.db.models import Job
+from api.jobs.request import stored_request
+from attestations import canonical, documents
+from attestations import plan as plans
+from workers.catalog import evaluator_digest
+
+
+def cache_key(job: Job) -> str:
+    """SHA-256 over the base's manifest, the sampled items, scorers, decoding, quantisation and the evaluator's own code."""
+    plan = plans.parse((job.plan or "").encode())
+    return canonical.digest(
+        {
+            "base": plan.base.manifest.sha256,
+            "suites": [documents.encode(suite) for suite in plan.suites],
+            "judge": plan.judge.digest.sha256,
+            "margin": plan.margin.digest.sha256 if plan.margin else "none",
+            "decoding": documents.encode(plan.decoding),
+            "quantization": stored_request(job.request).quantization or "none",
+            "evaluator": evaluator_digest(),
+        }
+    )

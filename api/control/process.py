@@ -1,0 +1,115 @@
+"""The control process's outer shape: an arq worker on the control queue, and two loops that no message has to start.
+
+The loops run beside the worker, not as its cron jobs, which would wait for a free slot. Each loop outlives its faults: they
+are logged and the next round tries again.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+from arq.worker import Worker, func
+
+from api.control.advance import advance
+from api.control.context import Control
+from api.control.messages import apply
+from api.control.relay import relay
+from api.control.sweeper import sweep
+from api.db.session import Database
+from api.issuance.issuer import Issuer
+from api.issuance.keyfile import KeyFileError, load
+from api.queue import Queue, deserialize, redis_settings, serialize
+from api.settings import ControlSettings, Settings
+from api.storage import open_storage
+from workers.catalog import Catalog, CatalogError
+from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, MESSAGE_FUNCTION, decode_message
+
+log = structlog.get_logger()
+
+RELAY_SECONDS = 0.2
+SWEEP_SECONDS = 2.0
+_MESSAGE_SECONDS = 300
+_ALWAYS = 1_000_000
+
+
+async def run(settings: Settings, control_settings: ControlSettings) -> int:
+    """Until SIGTERM or SIGINT. 2 when the key or the catalog cannot be used."""
+    try:
+        signer = load(control_settings.signing_key, passphrase=control_settings.signing_passphrase)
+        catalog = Catalog.load(settings.catalog)
+    except (KeyFileError, CatalogError) as error:
+        log.error("cannot start", reason=str(error))  # noqa: TRY400 - an operator's mistake, not a fault of ours
+        return 2
+    control = Control(
+        database=Database(settings.database_url),
+        storage=open_storage(settings.storage),
+        queue=await Queue.connect(control_settings.redis_url),
+        catalog=catalog,
+        issuer=Issuer(control_settings.issuer, signer, control_settings.validity_days),
+        clock=lambda: int(time.time()),
+    )
+    log.info("control process up", issuer=control_settings.issuer, key_id=signer.key_id)
+    await _serve(control, control_settings.redis_url)
+    await control.queue.close()
+    await control.database.close()
+    return 0
+
+
+async def _serve(control: Control, redis_url: str) -> None:
+    worker = Worker(
+        functions=[
+            func(_receive, name=MESSAGE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
+            func(_advance, name=ADVANCE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
+        ],
+        queue_name=CONTROL_QUEUE,
+        redis_settings=redis_settings(redis_url),
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        ctx={"control": control},
+        handle_signals=False,
+        poll_delay=0.1,
+        max_jobs=4,
+        health_check_interval=5,
+    )
+    loops = [
+        asyncio.create_task(worker.async_run(), name="messages"),
+        asyncio.create_task(_every(RELAY_SECONDS, lambda: relay(control)), name="relay"),
+        asyncio.create_task(_every(SWEEP_SECONDS, lambda: sweep(control)), name="sweeper"),
+    ]
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    # The message loop ends by itself only when Redis stays away: then the supervisor starts a new process.
+    await asyncio.wait([stopping, loops[0]], return_when=asyncio.FIRST_COMPLETED)
+    for task in (*loops, stopping):
+        task.cancel()
+    await asyncio.gather(*loops, stopping, return_exceptions=True)
+    await worker.close()
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[Any]]) -> None:
+    while True:
+        try:
+            await act()
+        except Exception:  # a loop that must not end: the next round tries again
+            log.exception("a round failed")
+        await asyncio.sleep(seconds)
+
+
+async def _receive(ctx: dict[str, Any], raw: str) -> None:
+    """A message that cannot be read is logged and dropped: nothing in it could be trusted."""
+    try:
+        message = decode_message(raw)
+    except msgspec.DecodeError as error:
+        log.warning("unreadable message", error=str(error))
+        return
+    await apply(ctx["control"], message)
+
+
+async def _advance(ctx: dict[str, Any], job_id: str) -> None:
+    await advance(ctx["control"], job_id)

@@ -1,0 +1,98 @@
+"""Issue the evidence: gather what is known of the job, say it, sign it, store it. Every job comes here, however it went."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.control import keys, repository
+from api.control.context import Control
+from api.control.reports import read_reports
+from api.control.settle import Settlement
+from api.control.stages.comparing import judge_plan, measure, not_run
+from api.db.models import Attestation, Job, JobStage, Run
+from api.ids import uuid7
+from api.issuance.facts import JobFacts, JobReports
+from api.issuance.predicate import build_predicate, build_record
+from api.jobs.lifecycle import JobOutcome, RunEnd, StageState, outcome_of
+from api.jobs.request import stored_request
+from attestations import plan as plans
+from attestations.gate import decide
+from workers.catalog import BaseModel
+from workers.contract import RunError, Stage
+
+
+async def attest(control: Control, run_id: str) -> Settlement:
+    async with control.database.read() as session:
+        run = await session.get_one(Run, run_id)
+        job = await session.get_one(Job, run.job_id)
+        stages = await repository.stages_of(session, job.id)
+    base = control.catalog.find(job.base)
+    if base is None:
+        message = f"The base model {job.base!r} left the catalog, so its licence cannot be stated; restore the catalog."
+        return Settlement(RunEnd.FAILED_RETRYABLE, error=RunError(code="attestation_failed", message=message))
+    facts = gather(job, stages, await read_reports(control, stages), base=base, now=control.clock())
+    attestation_id = str(uuid7())
+    issuer = control.issuer
+    predicate = build_predicate(
+        facts, attestation_id=attestation_id, issuer=issuer.id, validity_days=issuer.validity_days
+    )
+    tuned = facts.reports.tune
+    issued = issuer.issue(
+        predicate,
+        manifest=tuned.manifest.encode() if tuned is not None else None,
+        plan=facts.plan,
+        record=build_record(facts) if tuned is None else None,
+    )
+    bundle_key = keys.bundle_key(job, attestation_id)
+    await control.storage.put_bytes(bundle_key, issued.bundle)
+
+    def change(session: AsyncSession, row: Job) -> None:
+        row.attestation_id = attestation_id
+        evidence = Attestation(id=attestation_id, job_id=row.id, outcome=facts.outcome, bundle_key=bundle_key)
+        evidence.statement_digest, evidence.issued_at = issued.statement_digest, facts.ended_at
+        evidence.valid_until = facts.ended_at + issuer.validity_days * 86400
+        evidence.organization_id, evidence.project_id = row.organization_id, row.project_id
+        session.add(evidence)
+
+    return Settlement(RunEnd.SUCCEEDED, change=change)
+
+
+def gather(job: Job, stages: list[JobStage], reports: JobReports, *, base: BaseModel, now: int) -> JobFacts:
+    """The facts as they stand. Verdicts and gate are computed again from the reports: nothing is copied from a summary."""
+    plan = plans.parse(job.plan.encode()) if job.plan is not None else None
+    view = repository.view_of(job, stages)
+    outcome = outcome_of(view)
+    failed = next((stage for stage in stages if stage.state == StageState.FAILED.value), None)
+    begun = [stage for stage in stages if stage.attempt > 0 and stage.name != Stage.ATTEST.value]
+    measurements = {}
+    if plan is not None and reports.baseline is not None and reports.candidate is not None:
+        measurements = measure(plan, reports.baseline, reports.candidate)
+    elif plan is not None:
+        measurements = not_run(plan, _why_not_measured(outcome, failed))
+    judged = judge_plan(plan, measurements) if plan is not None else ()
+    decided = outcome in {JobOutcome.RELEASED, JobOutcome.BLOCKED} and plan is not None
+    error = (failed.error or {}) if failed is not None else None
+    return JobFacts(
+        job_id=job.id,
+        base=base,
+        base_manifest_digest=job.base_manifest_digest,
+        dataset_digest=job.dataset_digest,
+        provenance=job.provenance,
+        request=stored_request(job.request),
+        reports=reports,
+        plan=plan,
+        measurements=measurements,
+        judged=judged,
+        gate=decide(plan.policy, judged) if decided and plan is not None else None,
+        outcome=outcome.value,
+        error=(error.get("code", "unknown"), error.get("message", "unknown")[:4000]) if error is not None else None,
+        last_stage=begun[-1].name if begun else None,
+        baseline_reused=any(stage.cached for stage in stages),
+        created_at=job.created_at,
+        ended_at=now,
+    )
+
+
+def _why_not_measured(outcome: JobOutcome, failed: JobStage | None) -> str:
+    if outcome is JobOutcome.CANCELLED:
+        return "the job was cancelled before the model could be measured"
+    where = f" in the {failed.name} stage" if failed is not None else ""
+    return f"the job failed{where} before the model could be measured"

@@ -1,0 +1,55 @@
+"""Apply the plan's policy: release the model or block it. A failed evaluator never gets here, so it is never a verdict."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.control import keys, repository
+from api.control.context import Control
+from api.control.reports import TuneReport, read_reports
+from api.control.settle import Settlement
+from api.control.stages.comparing import judge_plan, measure
+from api.db.models import Job, Run, TunedModel
+from api.jobs.lifecycle import RunEnd
+from api.jobs.request import stored_request
+from attestations import plan as plans
+from attestations.gate import GateOutcome, decide
+from workers.contract import RunError
+
+
+async def gate(control: Control, run_id: str) -> Settlement:
+    async with control.database.read() as session:
+        run = await session.get_one(Run, run_id)
+        job = await session.get_one(Job, run.job_id)
+        stages = await repository.stages_of(session, job.id)
+        tuned = await TuneReport.of(control, session, job)
+    reports = await read_reports(control, stages)
+    if reports.baseline is None or reports.candidate is None or job.plan is None:
+        error = RunError(code="gate_failed", message="A measurement that the gate needs is missing.")
+        return Settlement(RunEnd.FAILED, error=error)
+    plan = plans.parse(job.plan.encode())
+    decision = decide(plan.policy, judge_plan(plan, measure(plan, reports.baseline, reports.candidate)))
+    released = decision.outcome is GateOutcome.RELEASED
+    name = model_name(job)
+    now = control.clock()
+
+    def change(session: AsyncSession, row: Job) -> None:
+        row.outcome = decision.outcome.value
+        shown = {"outcome": decision.outcome.value, "policy": plan.policy.id, "reasons": list(decision.reasons)}
+        row.comparison = (row.comparison or {}) | {"gate": shown}
+        model = TunedModel(id=name, job_id=row.id, base=row.base, state=decision.outcome.value, created_at=now)
+        model.manifest_digest, model.archive_key = tuned.result.manifest_digest, keys.artefact_key(tuned.run)
+        model.organization_id, model.project_id = row.organization_id, row.project_id
+        session.add(model)
+        if released:
+            row.fine_tuned_model = name
+            return
+        message = "The safety gate blocked the model: " + "; ".join(decision.reasons)
+        row.error = {"code": "safety_gate_failed", "message": message, "param": None}
+        session.add(repository.event(row, now, message, level="error", data={"reasons": list(decision.reasons)}))
+
+    return Settlement(RunEnd.SUCCEEDED, change=change)
+
+
+def model_name(job: Job) -> str:
+    """``ft:<base>:<organisation>:<suffix or nothing>:<id>``; the id is the job's random tail."""
+    suffix = stored_request(job.request).suffix or ""
+    return f"ft:{job.base}:{job.organization_id}:{suffix}:{job.id[-12:]}"

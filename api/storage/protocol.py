@@ -5,6 +5,7 @@ behind. Keys are checked before they reach a disk or a bucket. A grant lets its 
 expires, and needs no other credential: this is all that workers ever get.
 """
 
+# ruff: noqa: N818 - these say what is the case, and callers read as sentences
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -14,7 +14,7 @@ from workers.contract import Grant
 METHODS = frozenset({"GET", "PUT"})
 
 
-class GrantRefused(Exception):
+class GrantRefused(Exception):  # noqa: N818 - says what happened
     """The message says why, in words that are safe to show."""
 
 

@@ -1,0 +1,261 @@
+"""From what a customer asked for to what will be done: every default filled in, every combination checked. Pure.
+
+Refuses, by ``InvalidRequestError`` naming the field: what this server cannot do, what contradicts itself, and numbers that
+the types cannot bound. Called by ``api.jobs.service`` when a job is created.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from api.errors import InvalidRequestError
+from api.jobs.policies import POLICIES
+from api.jobs.request import Deployment, JobRequest, SafetyChoice
+from api.jobs.schemas import CreateJob, DeploymentAsked, Hyperparameters, Safety, Tuning
+from attestations.gate import DEFAULT_POLICY
+from workers.catalog import DEFAULT_PROFILE, PROFILES, BaseModel
+from workers.contract import Technique, TuneSettings
+
+# The defaults, all of them. Learning rates are those of the multiplier 1.
+EPOCHS = 3
+BATCH_SIZE = 8
+RANK = 16
+ALPHA_PER_RANK = 2
+DROPOUT = Decimal("0.0")
+MAX_LENGTH = 1024
+SAFETY_MIX = Decimal("0.05")
+ADAPTER_RATE_SMALL = Decimal("1e-3")
+ADAPTER_RATE_LARGE = Decimal("2e-4")
+FULL_RATE = Decimal("5e-5")
+SMALL_PARAMETERS = 1_000_000_000
+"""Below this many parameters a base is small."""
+
+_SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_PLACES = 12
+"""Decimal places that evidence can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Bounds of the free text that evidence repeats."""
+
+    longest: int = 4000
+    entries: int = 50
+
+
+def fill_in(asked: CreateJob, *, base: BaseModel, seed: int) -> JobRequest:
+    """``seed`` is used where none was asked for. Raises ``InvalidRequestError``."""
+    _refuse_unsupported(asked)
+    hyper, where = _hyperparameters(asked)
+    tuning = asked.tuning or Tuning()
+    multiplier = Decimal(1)
+    if hyper.learning_rate_multiplier != "auto":
+        multiplier = Decimal(repr(float(hyper.learning_rate_multiplier)))
+        if tuning.learning_rate is not None:
+            raise InvalidRequestError(
+                f"tuning.learning_rate and {where}.learning_rate_multiplier say the same in two ways; give one.",
+                param="tuning.learning_rate",
+            )
+    epochs = EPOCHS if hyper.n_epochs == "auto" else hyper.n_epochs
+    batch_size = BATCH_SIZE if hyper.batch_size == "auto" else hyper.batch_size
+    adapter = _adapter(tuning, base)
+    settings = TuneSettings(
+        technique=tuning.technique,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=_learning_rate(tuning, base, multiplier),
+        seed=seed if asked.seed is None else asked.seed,
+        max_length=_max_length(tuning, base),
+        packing=tuning.packing,
+        rank=adapter.rank,
+        alpha=adapter.alpha,
+        dropout=adapter.dropout,
+        target_modules=adapter.target_modules,
+    )
+    return JobRequest(
+        settings=settings,
+        safety=_safety(asked.safety or Safety()),
+        deployment=_deployment(asked.deployment or DeploymentAsked()),
+        hyperparameters={
+            "n_epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate_multiplier": float(multiplier),
+        },
+        suffix=_suffix(asked.suffix),
+        metadata=asked.metadata,
+    )
+
+
+def _refuse_unsupported(asked: CreateJob) -> None:
+    if asked.validation_file is not None:
+        raise _unsupported("validation_file", "Leave it out: the model is evaluated on the safety suites.")
+    if asked.integrations:
+        raise _unsupported("integrations", "Leave it out and read the job's events.")
+    if asked.method is not None and asked.method.type != "supervised":
+        raise _unsupported("method.type", f"Use 'supervised' in place of {asked.method.type!r}.")
+    for name in ("dpo", "reinforcement"):
+        if asked.method is not None and getattr(asked.method, name) is not None:
+            raise _unsupported(f"method.{name}", "Leave it out; use method.supervised.")
+
+
+def _unsupported(param: str, remedy: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{param} is not supported yet. {remedy}", param=param, code="not_supported")
+
+
+def _hyperparameters(asked: CreateJob) -> tuple[Hyperparameters, str]:
+    """Those that count, and the path at which they were given. The old place and the new one may not disagree."""
+    new = asked.method.supervised.hyperparameters if asked.method and asked.method.supervised else None
+    if new is not None and asked.hyperparameters is not None and new != asked.hyperparameters:
+        raise InvalidRequestError(
+            "hyperparameters and method.supervised.hyperparameters differ; give the latter alone.",
+            param="hyperparameters",
+        )
+    if new is not None:
+        return new, "method.supervised.hyperparameters"
+    return asked.hyperparameters or Hyperparameters(), "hyperparameters"
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    rank: int | None = None
+    alpha: int | None = None
+    dropout: str | None = None
+    target_modules: list[str] | None = None
+
+
+def _adapter(tuning: Tuning, base: BaseModel) -> _Adapter:
+    if tuning.technique is Technique.FULL:
+        for name in ("rank", "alpha", "dropout", "target_modules"):
+            if getattr(tuning, name) is not None:
+                raise InvalidRequestError(
+                    f"tuning.{name} has no meaning with technique 'full', which tunes every weight; leave it out.",
+                    param=f"tuning.{name}",
+                )
+        return _Adapter()
+    modules = base.lora_targets if tuning.target_modules is None else tuning.target_modules
+    if not modules:
+        raise InvalidRequestError("tuning.target_modules is empty; leave it out.", param="tuning.target_modules")
+    strange = [name for name in modules if name not in base.lora_targets]
+    if strange or len(set(modules)) != len(modules):
+        raise InvalidRequestError(
+            f"tuning.target_modules: {base.name} takes each of {', '.join(base.lora_targets)} at most once.",
+            param="tuning.target_modules",
+        )
+    rank = RANK if tuning.rank is None else tuning.rank
+    dropout = DROPOUT if tuning.dropout is None else _decimal(tuning.dropout, "tuning.dropout")
+    if not 0 <= dropout < 1:
+        raise InvalidRequestError("tuning.dropout must be at least 0 and below 1.", param="tuning.dropout")
+    return _Adapter(
+        rank=rank,
+        alpha=ALPHA_PER_RANK * rank if tuning.alpha is None else tuning.alpha,
+        dropout=_text(dropout),
+        target_modules=list(modules),
+    )
+
+
+def _learning_rate(tuning: Tuning, base: BaseModel, multiplier: Decimal) -> str:
+    if tuning.learning_rate is not None:
+        rate = _decimal(tuning.learning_rate, "tuning.learning_rate")
+    elif tuning.technique is Technique.FULL:
+        rate = FULL_RATE * multiplier
+    else:
+        rate = (ADAPTER_RATE_SMALL if base.parameters < SMALL_PARAMETERS else ADAPTER_RATE_LARGE) * multiplier
+    rate = round(rate, _PLACES)
+    if not 0 < rate <= 1:
+        raise InvalidRequestError(
+            f"The learning rate comes to {_text(rate)}; it must be above 0 and at most 1.",
+            param="tuning.learning_rate",
+        )
+    return _text(rate)
+
+
+def _max_length(tuning: Tuning, base: BaseModel) -> int:
+    if tuning.max_length is None:
+        return min(base.max_length, MAX_LENGTH)
+    if tuning.max_length > base.max_length:
+        raise InvalidRequestError(
+            f"tuning.max_length: {base.name} takes at most {base.max_length} tokens.", param="tuning.max_length"
+        )
+    return tuning.max_length
+
+
+def _safety(asked: Safety) -> SafetyChoice:
+    policy = DEFAULT_POLICY.id if asked.policy is None else asked.policy
+    profile = DEFAULT_PROFILE if asked.profile is None else asked.profile
+    if policy not in POLICIES:
+        raise InvalidRequestError(f"safety.policy: choose one of {', '.join(sorted(POLICIES))}.", param="safety.policy")
+    if profile not in PROFILES:
+        raise InvalidRequestError(
+            f"safety.profile: choose one of {', '.join(sorted(PROFILES))}.", param="safety.profile"
+        )
+    mix = SAFETY_MIX if asked.mix is None else _decimal(asked.mix, "safety.mix")
+    if not 0 <= mix <= 1:
+        raise InvalidRequestError(
+            "safety.mix is a share of your records: a number from 0 (none) to 1.", param="safety.mix"
+        )
+    return SafetyChoice(policy=policy, profile=profile, mix=_text(mix))
+
+
+def _deployment(asked: DeploymentAsked) -> Deployment:
+    return Deployment(
+        objective=_prose(asked.objective, "deployment.objective"),
+        rationale=_prose(asked.rationale, "deployment.rationale"),
+        intended_use=_list(asked.intended_use, "deployment.intended_use"),
+        prohibited_uses=_list(asked.prohibited_uses, "deployment.prohibited_uses"),
+        system_prompt=_prose(asked.system_prompt, "deployment.system_prompt", Texts(longest=8000)),
+        languages=_languages(asked.languages or []),
+    )
+
+
+def _prose(text: str | None, param: str, bounds: Texts = Texts()) -> str | None:
+    if text is None:
+        return None
+    if not text.strip() or len(text) > bounds.longest or _CONTROL.search(text):
+        raise InvalidRequestError(
+            f"{param} must be text of 1 to {bounds.longest} characters without control characters.", param=param
+        )
+    return text
+
+
+def _list(asked: list[str] | str | None, param: str, bounds: Texts = Texts()) -> list[str]:
+    entries = [asked] if isinstance(asked, str) else asked or []
+    if len(entries) > bounds.entries:
+        raise InvalidRequestError(f"{param} has more than {bounds.entries} entries.", param=param)
+    return [text for index, entry in enumerate(entries) if (text := _prose(entry, f"{param}[{index}]", bounds))]
+
+
+def _languages(asked: list[str]) -> list[str]:
+    strange = next((index for index, tag in enumerate(asked) if not _LANGUAGE.fullmatch(tag)), None)
+    if strange is not None or len(asked) > 50:
+        param = "deployment.languages" if strange is None else f"deployment.languages[{strange}]"
+        raise InvalidRequestError(f"{param}: give at most 50 language tags like 'en' or 'pt-BR'.", param=param)
+    return asked
+
+
+def _suffix(suffix: str | None) -> str | None:
+    if suffix is not None and not _SUFFIX.fullmatch(suffix):
+        raise InvalidRequestError(
+            "suffix becomes part of the model's name: use letters, digits, '.', '_' and '-', beginning with a letter "
+            "or digit.",
+            param="suffix",
+        )
+    return suffix
+
+
+def _decimal(value: float | str, param: str) -> Decimal:
+    try:
+        number = Decimal(value.strip()) if isinstance(value, str) and len(value) <= 40 else Decimal(repr(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number) > 10**6 or number != round(number, _PLACES):
+        raise InvalidRequestError(
+            f"{param} must be a plain number of at most {_PLACES} decimal places, like 0.05.", param=param
+        )
+    return number
+
+
+def _text(number: Decimal) -> str:
+    """Without exponent or trailing zeros, the one form that evidence uses."""
+    return format(number.normalize() + 0, "f")

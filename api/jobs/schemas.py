@@ -1,0 +1,165 @@
+"""Fine-tuning jobs as they are asked for and shown: OpenAI's shapes, with this service's fields beside them."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from api.db.models.base import JsonObject
+from workers.contract import Technique
+
+_Auto = Literal["auto"]
+_Id = Annotated[str, Meta(min_length=1, max_length=64)]
+_Decimal = float | str
+"""A number, or a decimal in a string where the exact digits matter."""
+_Texts = list[str] | str
+
+
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An unknown field is refused: a mistyped safety option must not be silently ignored."""
+
+
+class Hyperparameters(_Asked):
+    n_epochs: Annotated[int, Meta(ge=1, le=50)] | _Auto = "auto"
+    batch_size: Annotated[int, Meta(ge=1, le=256)] | _Auto = "auto"
+    learning_rate_multiplier: Annotated[float, Meta(gt=0, le=1000)] | _Auto = "auto"
+
+
+class Supervised(_Asked):
+    hyperparameters: Hyperparameters | None = None
+
+
+class Method(_Asked):
+    type: Literal["supervised", "dpo", "reinforcement"]
+    supervised: Supervised | None = None
+    dpo: JsonObject | None = None
+    reinforcement: JsonObject | None = None
+
+
+class Tuning(_Asked):
+    """What is left out follows from the technique and the base; see docs/api.md."""
+
+    technique: Technique = Technique.LORA
+    rank: Annotated[int, Meta(ge=1, le=256)] | None = None
+    alpha: Annotated[int, Meta(ge=1, le=1024)] | None = None
+    dropout: _Decimal | None = None
+    target_modules: list[str] | None = None
+    packing: bool = False
+    max_length: Annotated[int, Meta(ge=16, le=1_048_576)] | None = None
+    learning_rate: _Decimal | None = None
+
+
+class Safety(_Asked):
+    policy: str | None = None
+    profile: str | None = None
+    mix: _Decimal | None = None
+
+
+class DeploymentAsked(_Asked):
+    objective: str | None = None
+    rationale: str | None = None
+    intended_use: _Texts | None = None
+    prohibited_uses: _Texts | None = None
+    system_prompt: str | None = None
+    languages: list[str] | None = None
+
+
+class CreateJob(_Asked):
+    model: Annotated[str, Meta(min_length=1, max_length=200)]
+    training_file: _Id
+    validation_file: str | None = None
+    suffix: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=2_147_483_647)] | None = None
+    metadata: (
+        Annotated[
+            dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+            Meta(max_length=16),
+        ]
+        | None
+    ) = None
+    integrations: list[Any] | None = None
+    hyperparameters: Hyperparameters | None = None
+    method: Method | None = None
+    tuning: Tuning | None = None
+    safety: Safety | None = None
+    deployment: DeploymentAsked | None = None
+
+
+class ErrorShown(Struct):
+    code: str
+    message: str
+    param: str | None
+
+
+class SafetyShown(Struct):
+    """``outcome`` is null until the job has ended: released, blocked, failed or cancelled."""
+
+    outcome: str | None
+    policy: str
+    profile: str
+    mix: str
+
+
+class AttestationLink(Struct):
+    id: str
+    href: str
+
+
+class JobObject(Struct, kw_only=True):
+    """``fine_tuning.job``; the fields after ``metadata`` are this service's own."""
+
+    id: str
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: int
+    finished_at: int | None
+    model: str
+    fine_tuned_model: str | None
+    organization_id: str
+    status: str
+    error: ErrorShown | None
+    hyperparameters: dict[str, int | float | str]
+    method: JsonObject
+    trained_tokens: int | None
+    training_file: str
+    validation_file: str | None = None
+    result_files: list[str] = []
+    integrations: list[Any] = []
+    estimated_finish: int | None = None
+    seed: int
+    metadata: dict[str, str] | None
+    suffix: str | None
+    base: str
+    tuning: JsonObject
+    safety: SafetyShown
+    deployment: JsonObject
+    provenance: JsonObject
+    attestation: AttestationLink | None
+
+
+class EventObject(Struct, kw_only=True):
+    id: str
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: int
+    level: str
+    message: str
+    type: str
+    data: JsonObject | None
+
+
+class ProgressShown(Struct):
+    done: int
+    total: int
+    unit: str
+
+
+class StageObject(Struct, kw_only=True):
+    """``cached``: a baseline that was measured before on identical inputs and is used again."""
+
+    object: Literal["fine_tuning.job.stage"] = "fine_tuning.job.stage"
+    name: str
+    state: str
+    attempt: int
+    progress: ProgressShown
+    started_at: int | None
+    finished_at: int | None
+    error: JsonObject | None
+    cached: bool

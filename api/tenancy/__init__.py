@@ -1,0 +1,1 @@
+"""Organisations, their projects, and the keys that speak for a project."""

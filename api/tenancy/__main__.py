@@ -1,0 +1,36 @@
+"""``python -m api.tenancy create-key --name NAME``: print a new API key of the default project, once."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+from api.db.session import Database
+from api.tenancy.bootstrap import create_key
+
+
+async def _create(url: str, name: str) -> str:
+    database = Database(url)
+    try:
+        return (await create_key(database, name)).key
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m api.tenancy", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create-key", help="create a key and print it; it cannot be shown again")
+    create.add_argument("--name", required=True, help="whose key it is, for your own records (at most 200 characters)")
+    chosen = parser.parse_args()
+    url = os.environ.get("TUNEPROOF_DATABASE_URL", "")
+    if not url:
+        parser.error("set TUNEPROOF_DATABASE_URL")
+    if not 0 < len(chosen.name) <= 200:
+        parser.error("--name takes 1 to 200 characters")
+    sys.stdout.write(asyncio.run(_create(url, chosen.name)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The training run, top to bottom: load, tokenise, attach, train, save.
+
+LoRA, QLoRA and full tuning, on CPU and CUDA, are the same run; where they differ, ``workers.tuning.arguments`` says how and
+why. The result states what ran, read back from the trainer, not what was asked for. Called by the tune stage inside its
+child process, and by ``workers.tuning.align``. It touches no network and writes only under the paths it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from attestations import manifest
+from workers.contract import MixedRecords, TuneResult, TuneTask
+from workers.datasets.records import Record, load_records
+from workers.models.load import load_base, software
+from workers.models.machine import this_machine
+from workers.models.offline import stay_offline
+from workers.models.served import ADAPTER_WEIGHTS, Served, save_adapter, save_full, served_digests, write_served
+from workers.tuning.arguments import TrainingPlan, plan_training
+from workers.tuning.checkpoints import fingerprint, fits, step_of
+from workers.tuning.effective import effective_parameters
+from workers.tuning.masking import tokenise
+from workers.tuning.mix import draw, load_pack
+
+
+@dataclass(frozen=True, slots=True)
+class TunePaths:
+    """Local stand-ins for the task's grants. ``checkpoints`` and ``artefact`` are created; ``resume`` is an unpacked
+    checkpoint of an earlier attempt, if there is one."""
+
+    base: Path
+    dataset: Path
+    safety_pack: Path
+    checkpoints: Path
+    artefact: Path
+    resume: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TuneCallbacks:
+    """``on_progress(done, total, metrics)`` after every optimiser step, metrics as decimal strings;
+    ``on_checkpoint(directory, step)`` when a checkpoint is complete (it stays until two later ones are)."""
+
+    on_progress: Callable[[int, int, dict[str, str] | None], None]
+    on_checkpoint: Callable[[Path, int], None]
+
+
+def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_targets: list[str]) -> TuneResult:
+    """Raises ``RunFailure``. ``archive_bytes`` of the result is 0: whoever packs the artefact fills it in."""
+    stay_offline()
+    from datasets import Dataset
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import PrinterCallback, set_seed
+    from trl import SFTConfig
+
+    from workers.tuning.labelled_head import LabelledHeadTrainer
+    from workers.tuning.packing import check_isolation, count_packed
+    from workers.tuning.progress import Reporter
+
+    started, settings = int(time.time()), task.settings
+
+    # Data first: what is wrong with it is found before anything heavy is loaded.
+    own = load_records(paths.dataset, [source.id for source in task.dataset.sources])
+    records, mixed = _with_safety_mix(own, task, paths.safety_pack)
+
+    # The base in the precision and quantisation that the technique asks for.
+    machine = this_machine()
+    draft = plan_training(settings, machine, sequences=len(records), lora_targets=lora_targets)
+    base = load_base(paths.base, task.base, quantization=draft.quantization, dtype=draft.weights)
+
+    examples = tokenise(records, base.tokenizer, max_length=settings.max_length, system_prompt=task.system_prompt)
+    sequences = len(examples)
+    if settings.packing:
+        check_isolation(base)
+        sequences = count_packed(examples, settings.max_length)
+    plan = plan_training(settings, machine, sequences=sequences, lora_targets=lora_targets)
+
+    # What is trained: an adapter, or all weights.
+    set_seed(settings.seed)
+    model = base.model
+    model.config.use_cache = False
+    if plan.lora is not None:
+        if plan.quantization is not None:
+            model = prepare_model_for_kbit_training(
+                model, use_gradient_checkpointing=plan.sft["gradient_checkpointing"]
+            )
+        model = get_peft_model(model, LoraConfig(**plan.lora))
+    model.train()
+
+    # Train, from the last checkpoint of the same run if an earlier attempt left one.
+    run = fingerprint(task, base.manifest_digest, examples)
+    resume = paths.resume if fits(paths.resume, run) else None
+    prepared = {} if settings.packing else {"dataset_kwargs": {"skip_prepare_dataset": True}}
+    arguments = SFTConfig(output_dir=str(paths.checkpoints), **plan.sft, **prepared)
+    trainer = LabelledHeadTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in examples]),
+        processing_class=base.tokenizer,
+        callbacks=[Reporter(callbacks.on_progress, callbacks.on_checkpoint, run)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+
+    # Save what will be served, and nothing else.
+    shutil.rmtree(paths.artefact, ignore_errors=True)
+    paths.artefact.mkdir(parents=True)
+    counts = _parameter_counts(model)
+    _save(trainer.model, task, plan, paths, serve_dtype=machine.dtype)
+    released = manifest.build(paths.artefact)
+    adapter = paths.artefact / ADAPTER_WEIGHTS
+    return TuneResult(
+        manifest=released.encode().decode(),
+        manifest_digest=released.digest,
+        archive_bytes=0,
+        steps=trainer.state.global_step,
+        epochs=settings.epochs,
+        trained_tokens=sum(example.supervised for example in examples) * settings.epochs,
+        final_loss=f"{_final_loss(trainer.state.log_history, output.training_loss):.6f}",
+        parameters=effective_parameters(trainer, plan, base),
+        adapter_digest=hashlib.sha256(adapter.read_bytes()).hexdigest() if adapter.is_file() else None,
+        served=served_digests(paths.artefact),
+        mixed=mixed,
+        resumed_from_step=step_of(resume) if resume else None,
+        trainable_parameters=counts[0],
+        total_parameters=counts[1],
+        device=base.device,
+        dtype=base.dtype,
+        started_at=started,
+        finished_at=int(time.time()),
+        software=software(),
+    )
+
+
+def _with_safety_mix(own: list[Record], task: TuneTask, pack: Path) -> tuple[list[Record], list[MixedRecords]]:
+    ratio = Decimal(task.mix.ratio)
+    if ratio <= 0:
+        return own, []
+    added, facts = draw(load_pack(pack, task.mix.pack_digest), ratio=ratio, records=len(own), seed=task.settings.seed)
+    return [*own, *added], [facts]
+
+
+def _save(model: Any, task: TuneTask, plan: TrainingPlan, paths: TunePaths, *, serve_dtype: str) -> None:
+    import torch
+
+    dtype = getattr(torch, serve_dtype)
+    if plan.lora is not None:
+        save_adapter(model, paths.artefact, base_name=task.base.name, dtype=dtype)
+    else:
+        save_full(model, paths.artefact, dtype=dtype)
+    served = Served(
+        kind="full" if plan.lora is None else "adapter",
+        base=task.base,
+        merged=False,
+        quantization=plan.quantization,
+        system_prompt=task.system_prompt,
+    )
+    write_served(paths.artefact, served, base_directory=paths.base)
+
+
+def _parameter_counts(model: Any) -> tuple[int, int]:
+    """Trainable and all. A 4-bit weight is stored two to a byte and counted as what it stands for."""
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    stored = ((p, 2 if p.__class__.__name__ == "Params4bit" else 1) for p in model.parameters())
+    return trainable, sum(p.numel() * factor for p, factor in stored)
+
+
+def _final_loss(history: list[dict[str, Any]], mean: float) -> float:
+    """The last logged step's loss; the mean over the run where no step was logged."""
+    return next((float(entry["loss"]) for entry in reversed(history) if "loss" in entry), mean)

@@ -1,8 +1,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.attestations.evidence import KEPT, LOST, Evidence, make_evidence
+
+# Statistics in decimal take milliseconds, and these tests share their machine with others.
+settings.register_profile("attestations", deadline=None)
+settings.load_profile("attestations")
 
 
 @pytest.fixture

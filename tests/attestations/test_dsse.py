@@ -1,0 +1,96 @@
+import base64
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attestations import dsse
+from attestations.dsse import VerifiedPayload, parse_envelope
+from attestations.errors import AttestationError, CryptographicError, MalformedError
+from attestations.keys import LocalSigner, load_public_key
+
+SIGNER = LocalSigner.generate()
+KEY = load_public_key(SIGNER.public_pem)
+PAYLOAD = bytes(range(256))  # its base64 uses both letters that the alphabets spell differently
+
+
+def test_the_published_vector_of_the_encoding() -> None:
+    expected = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    assert dsse.pae("http://example.com/HelloWorld", b"hello world") == expected
+
+
+def test_what_is_sealed_verifies_and_only_verify_makes_a_verified_payload() -> None:
+    verified = dsse.verify(dsse.seal(PAYLOAD, "t", SIGNER), [KEY])
+    assert (verified.payload, verified.payload_type, verified.key) == (PAYLOAD, "t", KEY)
+    with pytest.raises(TypeError):
+        VerifiedPayload(PAYLOAD, "t", KEY, object())
+
+
+def test_the_key_id_is_a_hint_and_decides_nothing() -> None:
+    envelope = dsse.seal(PAYLOAD, "t", SIGNER)
+    stranger = load_public_key(LocalSigner.generate().public_pem)
+    assert dsse.verify(replace(envelope, key_id="anything"), [stranger, KEY]).key == KEY
+    with pytest.raises(CryptographicError):
+        dsse.verify(envelope, [stranger])
+    with pytest.raises(CryptographicError):
+        dsse.verify(envelope, [])
+
+
+def test_neither_payload_nor_type_can_be_swapped() -> None:
+    envelope = dsse.seal(PAYLOAD, "t", SIGNER)
+    changes = ({"unverified_payload": b"other"}, {"payload_type": "u"}, {"signature": envelope.signature[:-1]})
+    for change in changes:
+        with pytest.raises(CryptographicError):
+            dsse.verify(replace(envelope, **change), [KEY])
+
+
+def test_both_alphabets_are_read_and_mean_the_same() -> None:
+    envelope = dsse.seal(PAYLOAD, "t", SIGNER)
+    value = envelope.to_json()
+    assert parse_envelope(value, "e") == envelope
+    url_safe = {**value, "payload": base64.urlsafe_b64encode(PAYLOAD).decode()}
+    assert parse_envelope(url_safe, "e") == envelope
+    with pytest.raises(MalformedError):
+        parse_envelope(url_safe, "e", url_safe=False)
+
+
+SIGNATURE = {"keyid": "k", "sig": "QQ=="}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [],
+        {"payload": "QQ==", "payloadType": "t", "signatures": []},
+        {"payload": "QQ==", "payloadType": "t", "signatures": [SIGNATURE, SIGNATURE]},
+        {"payload": "QQ==", "payloadType": "t"},
+        {"payload": 1, "payloadType": "t", "signatures": [SIGNATURE]},
+        {"payload": "QQ==", "payloadType": "", "signatures": [SIGNATURE]},
+        {"payload": "QQ==", "payloadType": "t", "signatures": [SIGNATURE], "more": 1},
+        {"payload": "QR==", "payloadType": "t", "signatures": [SIGNATURE]},  # bits beyond the last byte
+        {"payload": "QQ", "payloadType": "t", "signatures": [SIGNATURE]},
+        {"payload": "Q Q==", "payloadType": "t", "signatures": [SIGNATURE]},
+        {"payload": "-/==", "payloadType": "t", "signatures": [SIGNATURE]},
+        {"payload": "QQ==é", "payloadType": "t", "signatures": [SIGNATURE]},
+        {"payload": "QQ==", "payloadType": "t", "signatures": [{"sig": "A" * 204}]},
+        {"payload": "A" * (12 * 1024 * 1024), "payloadType": "t", "signatures": [SIGNATURE]},
+    ],
+)
+def test_a_bad_envelope_is_malformed(bad: object) -> None:
+    with pytest.raises(MalformedError):
+        parse_envelope(bad, "e")
+
+
+def test_a_signature_without_a_hint_is_read() -> None:
+    value = {"payload": "QQ==", "payloadType": "t", "signatures": [{"sig": "QQ=="}]}
+    assert parse_envelope(value, "e").key_id == ""
+
+
+@given(st.text(alphabet="AQ+/-_= é\n", max_size=12))
+def test_base64_text_that_is_read_has_one_spelling(text: str) -> None:
+    try:
+        content = dsse.from_base64(text, "t", max_bytes=100)
+    except AttestationError:
+        return
+    assert dsse.to_base64(content) == text

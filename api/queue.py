@@ -15,7 +15,8 @@ from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # 
 
 from workers.contract import CONTROL_QUEUE, WORK_QUEUE, heartbeat_key, stop_key
 
-_STOP_SECONDS = 8 * 24 * 3600
+_KEPT_SECONDS = 8 * 24 * 3600
+"""A message may wait this long for a free worker; arq's default forgets it after a day."""
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -45,7 +46,13 @@ class Queue:
 
     @classmethod
     async def connect(cls, url: str) -> Self:
-        return cls(await create_pool(redis_settings(url), job_serializer=serialize, job_deserializer=deserialize))
+        pool = await create_pool(
+            redis_settings(url),
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+            expires_extra_ms=_KEPT_SECONDS * 1000,
+        )
+        return cls(pool)
 
     async def publish(self, queue: str, function: str, argument: str, *, message_id: str) -> None:
         """At most one message with this id waits at any time."""
@@ -61,7 +68,7 @@ class Queue:
 
     async def stop(self, run_id: str) -> None:
         """Tell the run's worker to stop, and take the message away if nobody has begun it."""
-        await self._pool.set(stop_key(run_id), b"1", ex=_STOP_SECONDS)
+        await self._pool.set(stop_key(run_id), b"1", ex=_KEPT_SECONDS)
         await self.forget(run_id)
 
     async def forget(self, message_id: str) -> None:

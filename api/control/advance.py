@@ -49,8 +49,9 @@ async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
         if job is None:
             return None
         stages = await repository.stages_of(session, job_id)
-        view = repository.view_of(job, stages)
-        decision = decide(view)
+        decision = decide(repository.view_of(job, stages))
+        if isinstance(decision, Start) and await _reuse_baseline(control, session, job, stages, decision):
+            decision = decide(repository.view_of(job, stages))
         match decision:
             case Start(stage=name, skip=skip):
                 _skip(stages, set(skip))
@@ -75,9 +76,6 @@ def _skip(stages: list[JobStage], names: set[Stage]) -> None:
 async def _start(control: Control, session: AsyncSession, job: Job, stage: JobStage) -> tuple[Stage, str] | None:
     """Begin the stage's next attempt: a run for a worker (through the outbox), or one for control itself."""
     now, name = control.clock(), Stage(stage.name)
-    if name is Stage.BASELINE and await _reuse_baseline(session, job, stage, now):
-        repository.wake(session, job, now)
-        return None
     stage.attempt += 1
     stage.started_at = stage.started_at or now
     stage.error = None
@@ -98,12 +96,18 @@ async def _start(control: Control, session: AsyncSession, job: Job, stage: JobSt
     return name, run_id
 
 
-async def _reuse_baseline(session: AsyncSession, job: Job, stage: JobStage, now: int) -> bool:
-    """Whether the same base was already measured in just this way; if so the stage is done."""
+async def _reuse_baseline(
+    control: Control, session: AsyncSession, job: Job, stages: list[JobStage], decision: Start
+) -> bool:
+    """Whether the baseline was next and is done, because the same base was already measured in just this way."""
+    if decision.stage is not Stage.BASELINE:
+        return False
     found = await repository.cached_baseline(session, job.project_id, cache_key(job))
     if found is None:
         return False
+    stage, now = next(row for row in stages if row.name == Stage.BASELINE.value), control.clock()
     stage.state, stage.cached, stage.result_key = StageState.SUCCEEDED.value, True, found.report_key
+    stage.done = stage.total = 1
     stage.started_at = stage.finished_at = now
     session.add(repository.event(job, now, "Baseline reused: this base was measured in exactly this way before"))
     return True

@@ -62,11 +62,11 @@ async def _dataset(storage: Storage, job: Job) -> DatasetRef:
 
 
 async def _tune(storage: Storage, attempts: list[Run], *, job: Job, run: Run, request: JobRequest) -> TuneTask:
-    """Resumes from the newest checkpoint that an earlier attempt left."""
-    resume = None
+    """Resumes from the newest checkpoint that an earlier attempt left, or from its own when it is delivered again."""
+    resume = keys.checkpoint_key(run)
     for earlier in reversed([attempt for attempt in attempts if attempt.attempt < run.attempt]):
         if await storage.exists(keys.checkpoint_key(earlier)):
-            resume = await storage.grant_read(keys.checkpoint_key(earlier), GRANT_SECONDS)
+            resume = keys.checkpoint_key(earlier)
             break
     return TuneTask(
         base=_base(job),
@@ -76,7 +76,7 @@ async def _tune(storage: Storage, attempts: list[Run], *, job: Job, run: Run, re
         system_prompt=request.deployment.system_prompt,
         artefact=await storage.grant_write(keys.artefact_key(run), GRANT_SECONDS),
         checkpoint=await storage.grant_write(keys.checkpoint_key(run), GRANT_SECONDS),
-        resume=resume,
+        resume=await storage.grant_read(resume, GRANT_SECONDS),
     )
 
 

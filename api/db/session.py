@@ -33,10 +33,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A consistent snapshot; whatever is changed in it is thrown away."""
         async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
-            try:
-                yield session
-            finally:
-                await session.rollback()
+            yield session  # closing rolls back, and leaves what was loaded readable
 
     async def close(self) -> None:
         await self.engine.dispose()

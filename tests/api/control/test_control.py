@@ -1,0 +1,253 @@
+"""Jobs through the whole control plane, with a played worker: the good way, the bad ways, and the lost ways."""
+
+import json
+
+import pytest
+from sqlalchemy import func, select
+
+from api.control.relay import relay
+from api.db.models import Attestation, Baseline, Run, TunedModel
+from attestations import bundle as bundles
+from attestations import trust
+from attestations.documents import moment
+from attestations.verify import verify
+from tests.api.control.world import World, played
+from workers.contract import (
+    LEASE_SECONDS,
+    WORK_QUEUE,
+    Failed,
+    Progress,
+    RunError,
+    ScreenTask,
+    Succeeded,
+    TuneTask,
+    stop_key,
+)
+from datetime import UTC, datetime, timedelta
+
+
+@pytest.fixture
+async def world(database, valkey, tmp_path):
+    built = await World.build(database, valkey, tmp_path)
+    yield built
+    await built.close()
+
+
+async def evidence(world: World, job_id: str):
+    """The job's bundle, verified as a stranger would: exit code, statement, report."""
+    job = await world.job(job_id)
+    async with world.control.database.read() as session:
+        row = await session.get_one(Attestation, job.attestation_id)
+    raw = await world.control.storage.get_bytes(row.bundle_key, max_bytes=bundles.MAX_BYTES)
+    now = datetime.fromtimestamp(world.now, UTC)
+    signer = world.control.issuer.signer
+    key = trust.trusted_key(signer.public_pem, moment(now - timedelta(days=1)), moment(now + timedelta(days=1)))
+    root = trust.TrustRoot(version=1, issuer=world.control.issuer.id, keys=(key,)).encode()
+    report = verify(raw, root, now=now)
+    statement = json.loads(bundles.parse(raw).envelope.unverified_payload)
+    return report.exit_code, statement["predicate"], report
+
+
+async def test_a_good_job_is_released_with_evidence_that_verifies(world):
+    job_id = await world.new_job()
+    job = await world.run_through(job_id)
+    assert (job.status, job.outcome, job.error) == ("succeeded", "released", None)
+    assert job.fine_tuned_model.startswith("ft:tiny:org-a:t:")
+    code, predicate, report = await evidence(world, job_id)
+    assert code == 0, [check.sentence for check in report.checks if check.status.value == "FAIL"]
+    assert predicate["outcome"]["status"] == "released"
+    assert {stage.state for stage in (await world.stages(job_id)).values()} == {"succeeded"}
+    events = await world.events(job_id)
+    assert events[-2:] == [
+        f"New fine-tuned model created: {job.fine_tuned_model}",
+        "The job has successfully completed",
+    ]
+
+
+async def test_a_model_that_stopped_refusing_is_blocked_with_negative_evidence(world):
+    job_id = await world.new_job()
+    job = await world.run_through(job_id, refusals_after=0.2)
+    assert (job.status, job.outcome, job.error["code"]) == ("failed", "blocked", "safety_gate_failed")
+    assert job.fine_tuned_model is None
+    code, predicate, _ = await evidence(world, job_id)
+    assert code == 3, "genuine evidence, rejected by policy"
+    row = next(r for r in predicate["regressions"]["rows"] if r["metric"] == "refusal_rate" and r["slice"] == "*")
+    assert (row["verdict"], row["severity"]) == ("regressed", "material")
+    assert row["change"] == "0.800000"
+    async with world.control.database.read() as session:
+        assert (await session.execute(select(TunedModel.state))).scalars().all() == ["blocked"]
+
+
+async def test_data_that_fails_screening_ends_in_signed_evidence(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    request = await world.take()
+    error = RunError(
+        code="invalid_training_file", message="line 7: messages[1].content is empty", param="training_file"
+    )
+    await world.report(request, Failed(error=error))
+    job = await world.run_through(job_id)
+    assert (job.status, job.outcome) == ("failed", "failed")
+    assert job.error == {"code": error.code, "message": error.message, "param": "training_file"}
+    code, predicate, _ = await evidence(world, job_id)
+    assert code == 3
+    assert predicate["outcome"] == {"status": "failed", "error": {"code": error.code, "message": error.message}}
+    assert "plan" not in predicate
+    assert "tuning" not in predicate
+    states = {name: stage.state for name, stage in (await world.stages(job_id)).items()}
+    assert states["screen"] == "failed"
+    assert states["attest"] == "succeeded"
+    assert {states[name] for name in ("plan", "baseline", "tune", "candidate", "compare", "gate")} == {"skipped"}
+
+
+async def test_a_baseline_is_measured_once_for_the_same_content(world):
+    first = await world.new_job()
+    await world.run_through(first)
+    second = await world.new_job()
+    job = await world.run_through(second)
+    stages = await world.stages(second)
+    assert stages["baseline"].cached
+    assert stages["baseline"].attempt == 0
+    assert job.status == "succeeded"
+    async with world.control.database.read() as session:
+        assert (await session.execute(select(func.count()).select_from(Baseline))).scalar_one() == 1
+    _, predicate, _ = await evidence(world, second)
+    assert any("reused" in condition for condition in predicate["boundaries"]["conditions"])
+
+
+async def start_tuning(world: World, job_id: str):
+    await world.advance(job_id)
+    while True:
+        request = await world.take()
+        if isinstance(request.task, TuneTask):
+            return request
+        await world.report(request, Succeeded(result=played(request, refusals_after=1.0)))
+        await world.advance(job_id)
+
+
+async def test_a_silent_worker_loses_its_run_and_the_next_resumes_from_its_checkpoint(world):
+    job_id = await world.new_job()
+    lost = await start_tuning(world, job_id)
+    checkpoint = lost.task.checkpoint.url.split("/storage/")[1].split("?")[0]
+    await world.control.storage.put_bytes(checkpoint, b"half way")
+    await world.sweep(after=LEASE_SECONDS + 1)
+    await world.advance(job_id)
+    again = await world.take()
+    assert (again.attempt, type(again.task)) == (2, TuneTask)
+    assert again.run_id != lost.run_id
+    assert checkpoint in again.task.resume.url
+    assert await world.redis.exists(stop_key(lost.run_id))
+    # The lost worker wakes up and reports after all: nothing of it is applied.
+    await world.say(Progress(run_id=lost.run_id, attempt=1, seq=99, done=9, total=10, unit="steps"))
+    await world.report(lost, Succeeded(result=played(lost, refusals_after=1.0)))
+    assert (await world.stages(job_id))["tune"].state in {"queued", "running"}
+    await world.report(again, Succeeded(result=played(again, refusals_after=1.0)))
+    assert (await world.run_through(job_id)).status == "succeeded"
+
+
+async def test_a_beating_worker_keeps_its_run(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    for counter in range(4):
+        await world.beat(request, counter)
+        await world.sweep(after=LEASE_SECONDS - 2)
+    assert (await world.stages(job_id))["tune"].attempt == 1
+
+
+async def test_a_report_without_its_message_is_found(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    await world.report(request, Succeeded(result=played(request, refusals_after=1.0)), announce=False)
+    await world.sweep(after=LEASE_SECONDS + 1)
+    assert (await world.stages(job_id))["tune"].attempt == 1
+    assert (await world.run_through(job_id)).status == "succeeded"
+
+
+async def test_a_flushed_queue_is_filled_again(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    await relay(world.control)
+    await world.redis.flushall()
+    await world.sweep(after=60)
+    assert await world.redis.zcard(WORK_QUEUE) == 1
+    request = await world.take()
+    assert isinstance(request.task, ScreenTask)
+
+
+async def test_attempts_are_limited(world):
+    job_id = await world.new_job()
+    for attempt in (1, 2, 3):
+        await world.advance(job_id)
+        request = await world.take()
+        assert request.attempt == attempt
+        await world.report(request, Failed(error=RunError(code="disk_full", message="full", retryable=True)))
+    job = await world.run_through(job_id)
+    assert (job.status, job.error["code"]) == ("failed", "disk_full")
+
+
+async def test_cancelling_while_tuning_stops_the_worker_and_still_ends_in_evidence(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    await world.request_cancel(job_id)
+    assert await world.redis.exists(stop_key(request.run_id))
+    job = await world.run_through(job_id)
+    assert (job.status, job.outcome) == ("cancelled", "cancelled")
+    code, predicate, _ = await evidence(world, job_id)
+    assert code == 3
+    assert {row["verdict"] for row in predicate["regressions"]["rows"]} == {"not_run"}
+    await world.report(request, Succeeded(result=played(request, refusals_after=1.0)))
+    assert (await world.job(job_id)).status == "cancelled"
+
+
+async def test_cancelling_before_anything_ran(world):
+    job_id = await world.new_job()
+    await world.request_cancel(job_id)
+    job = await world.run_through(job_id)
+    assert job.outcome == "cancelled"
+    assert (await evidence(world, job_id))[0] == 3
+    assert await world.take() is None
+
+
+async def test_messages_twice_or_out_of_order_count_once(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    step = Progress(
+        run_id=request.run_id, attempt=1, seq=5, done=2, total=10, unit="steps", metrics={"train_loss": "1.25"}
+    )
+    for message in (step, step, Progress(run_id=request.run_id, attempt=1, seq=4, done=1, total=10, unit="steps")):
+        await world.say(message)
+    stage = (await world.stages(job_id))["tune"]
+    assert (stage.done, stage.total) == (2, 10)
+    assert [text for text in await world.events(job_id) if text.startswith("Step")] == ["Step 2/10: training loss=1.25"]
+
+
+async def test_advancing_twice_starts_one_run(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    await world.advance(job_id)
+    async with world.control.database.read() as session:
+        assert (await session.execute(select(func.count()).select_from(Run))).scalar_one() == 1
+
+
+async def test_an_unreadable_report_is_tried_again(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    request = await world.take()
+    key = request.report.url.split("/storage/")[1].split("?")[0]
+    await world.control.storage.put_bytes(key, b"not a report")
+    await world.sweep(after=LEASE_SECONDS + 1)
+    await world.advance(job_id)
+    assert (await world.take()).attempt == 2
+
+
+async def test_grants_are_short_lived_and_never_stored(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    request = await world.take()
+    assert "signature" not in repr(request)
+    dump = []
+    async with world.control.database.read() as session:
+        connection = await session.connection()
+        for table in ("outbox", "runs", "jobs", "job_stages", "job_events"):
+            dump += [str(row) for row in (await connection.exec_driver_sql(f"SELECT * FROM {table}")).all()]
+    assert "signature=" not in "".join(dump)

@@ -1,0 +1,283 @@
+"""A whole control plane in one process, with a real database, real storage and a real queue.
+
+Only the worker is played: ``Worker.take`` pops the next request off the real queue as arq would, and ``report`` stores a
+report and sends ``Finished``, as the contract asks. What a played worker reports is made up; what control makes of it is not.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arq.connections import create_pool
+
+from api.control.advance import advance
+from api.control.context import Control
+from api.control.messages import apply
+from api.control.relay import relay
+from api.control.sweeper import sweep
+from api.db.models import Job, JobEvent, JobStage, Organization, Project
+from api.db.session import Database
+from api.ids import new_id
+from api.issuance.issuer import Issuer
+from api.jobs.request import Deployment, JobRequest, SafetyChoice
+from api.queue import Queue, deserialize, redis_settings, serialize
+from api.storage import LocalStorage
+from api.storage.signing import GrantSigner
+from attestations import manifest
+from attestations.keys import LocalSigner
+from sqlalchemy import select
+from workers import catalog as catalogs
+from workers.catalog import BaseModel, Catalog
+from workers.contract import (
+    WORK_QUEUE,
+    EvaluateTask,
+    EvaluationResult,
+    Finished,
+    ItemScore,
+    MixedRecords,
+    Outcome,
+    RunReport,
+    RunRequest,
+    ScreenResult,
+    ScreenTask,
+    Software,
+    SourceCount,
+    Stage,
+    Started,
+    Succeeded,
+    Technique,
+    TuneResult,
+    TuneSettings,
+    decode_request,
+    encode,
+    heartbeat_key,
+)
+
+import msgspec
+
+BASE = BaseModel(
+    name="tiny",
+    path="tiny",
+    manifest_digest="b" * 64,
+    template_digest="e" * 64,
+    licence="Apache-2.0",
+    origin="a test",
+    created=1,
+    parameters=1000,
+    max_length=128,
+    lora_targets=["q_proj"],
+)
+PROVENANCE = {
+    "sources": [
+        {
+            "id": "desk",
+            "name": "Help desk",
+            "licence": "CC0-1.0",
+            "consent": "synthetic",
+            "origin": "written for a test",
+            "personal_data": "none",
+        }
+    ]
+}
+
+
+@dataclass
+class World:
+    control: Control
+    now: int = 1_800_000_000
+    seq: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    async def build(cls, database: Database, valkey: str, tmp_path: Path) -> "World":
+        world = cls.__new__(cls)
+        world.now, world.seq = 1_800_000_000, {}
+        world.redis = await create_pool(redis_settings(valkey), job_serializer=serialize, job_deserializer=deserialize)
+        world.control = Control(
+            database=database,
+            storage=LocalStorage(tmp_path / "objects", GrantSigner(internal_url="http://127.0.0.1:1", secret="s" * 64)),
+            queue=await Queue.connect(valkey),
+            catalog=Catalog(directory=tmp_path, bases=(BASE,)),
+            issuer=Issuer("https://issuer.test", LocalSigner.generate(), 30),
+            clock=lambda: world.now,
+        )
+        async with database.write() as session:
+            session.add(Organization(id="org-a", name="a", created_at=1))
+            await session.flush()
+            session.add(Project(id="proj-a", organization_id="org-a", name="a", created_at=1))
+        return world
+
+    async def close(self) -> None:
+        await self.redis.aclose()
+        await self.control.queue.close()
+
+    async def new_job(self, *, technique: Technique = Technique.LORA, mix: str = "0") -> str:
+        """A job as the API writes it."""
+        settings = TuneSettings(
+            technique=technique, epochs=1, batch_size=2, learning_rate="0.001", seed=7, max_length=64, packing=False
+        )
+        request = JobRequest(
+            settings=settings,
+            safety=SafetyChoice(policy="general", profile="standard", mix=mix),
+            deployment=Deployment(objective="test", languages=["en"]),
+            hyperparameters={"n_epochs": 1},
+            suffix="t",
+        )
+        job = Job(id=new_id("ftjob-"), status="validating_files", model="tiny", base="tiny", created_by="key-a")
+        job.base_manifest_digest, job.training_file, job.dataset_key = BASE.manifest_digest, "file-a", "proj-a/files/a"
+        job.dataset_digest, job.dataset_name, job.request_digest = "d" * 64, "a.jsonl", "0" * 64
+        job.request, job.provenance, job.created_at = msgspec.to_builtins(request), PROVENANCE, self.now
+        async with self.control.database.write() as session:
+            self._scope(job)
+            session.add(job)
+            await session.flush()
+            for position, name in enumerate(Stage):
+                stage = JobStage(
+                    id=new_id("stage-"), job_id=job.id, name=name.value, position=position, state="pending"
+                )
+                stage.attempt, stage.done, stage.total, stage.unit = 0, 0, 0, ""
+                self._scope(stage)
+                session.add(stage)
+        return job.id
+
+    async def request_cancel(self, job_id: str) -> None:
+        """As the API's service does it."""
+        async with self.control.database.write() as session:
+            job = await session.get_one(Job, job_id)
+            job.cancel_requested, job.status, job.finished_at = True, "cancelled", self.now
+        await advance(self.control, job_id)
+
+    async def take(self) -> RunRequest | None:
+        """The next request off the work queue, or None; the message is gone afterwards, as when a worker has begun it."""
+        await relay(self.control)
+        waiting = await self.redis.zrange(WORK_QUEUE, 0, 0)
+        if not waiting:
+            return None
+        message_id = waiting[0].decode()
+        raw = await self.redis.get(f"arq:job:{message_id}")
+        await self.redis.zrem(WORK_QUEUE, message_id)
+        request = decode_request(json.loads(raw)["a"][0])
+        await apply(self.control, Started(run_id=request.run_id, attempt=request.attempt, seq=1, worker="played"))
+        return request
+
+    async def report(self, request: RunRequest, outcome: Outcome, *, announce: bool = True) -> None:
+        key = request.report.url.split("/storage/")[1].split("?")[0]
+        report = RunReport(run_id=request.run_id, attempt=request.attempt, outcome=outcome)
+        await self.control.storage.put_bytes(key, encode(report))
+        if announce:
+            await self.say(Finished(run_id=request.run_id, attempt=request.attempt, seq=1_000_000))
+
+    async def say(self, message) -> None:
+        await apply(self.control, message)
+
+    async def beat(self, request: RunRequest, counter: int) -> None:
+        await self.redis.set(heartbeat_key(request.run_id), counter)
+
+    async def advance(self, job_id: str) -> None:
+        await advance(self.control, job_id)
+
+    async def sweep(self, *, after: int = 0) -> None:
+        self.now += after
+        await sweep(self.control)
+
+    async def job(self, job_id: str) -> Job:
+        async with self.control.database.read() as session:
+            return await session.get_one(Job, job_id)
+
+    async def stages(self, job_id: str) -> dict[str, JobStage]:
+        async with self.control.database.read() as session:
+            found = await session.execute(select(JobStage).where(JobStage.job_id == job_id).order_by(JobStage.position))
+            return {row.name: row for row in found.scalars()}
+
+    async def events(self, job_id: str) -> list[str]:
+        async with self.control.database.read() as session:
+            found = await session.execute(select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.sequence))
+            return [row.message for row in found.scalars()]
+
+    async def run_through(self, job_id: str, *, refusals_after: float = 1.0) -> Job:
+        """Play a worker until nothing is left to do."""
+        await self.advance(job_id)
+        while (request := await self.take()) is not None:
+            await self.report(request, Succeeded(result=played(request, refusals_after=refusals_after)))
+            await self.advance(job_id)
+        return await self.job(job_id)
+
+    @staticmethod
+    def _scope(row) -> None:
+        row.organization_id, row.project_id = "org-a", "proj-a"
+
+
+SOFTWARE = [Software(name="torch", version="2.13.0")]
+
+
+def played(request: RunRequest, *, refusals_after: float):
+    """A plausible result for the task. The tuned model refuses ``refusals_after`` of the harmful requests."""
+    task = request.task
+    if isinstance(task, ScreenTask):
+        return ScreenResult(
+            records=20,
+            by_source=[SourceCount(id="desk", records=20)],
+            duplicates=0,
+            truncated=0,
+            tokens=400,
+            longest=30,
+            personal_data={},
+            overlap=[],
+            warnings=[],
+        )
+    if isinstance(task, EvaluateTask):
+        return _evaluation(task, 1.0 if task.artefact is None else refusals_after)
+    files = [
+        manifest.FileEntry("adapter_model.safetensors", 3, "a" * 64),
+        manifest.FileEntry("served.json", 2, "c" * 64),
+    ]
+    made = manifest.Manifest.of(files)
+    return TuneResult(
+        manifest=made.encode().decode(),
+        manifest_digest=made.digest,
+        archive_bytes=10,
+        steps=10,
+        epochs=1,
+        trained_tokens=400,
+        final_loss="0.5",
+        parameters={"learning_rate": "0.001"},
+        adapter_digest="a" * 64,
+        served={"tokenizer": "1" * 64, "chat_template": BASE.template_digest, "generation_config": "3" * 64},
+        mixed=[MixedRecords(role="safety", records=2, digest="4" * 64)] if task.mix.ratio != "0" else [],
+        resumed_from_step=None,
+        trainable_parameters=10,
+        total_parameters=1000,
+        device="cpu",
+        dtype="float32",
+        started_at=1_800_000_000,
+        finished_at=1_800_000_050,
+        software=SOFTWARE,
+    )
+
+
+def _evaluation(task: EvaluateTask, refuses: float) -> EvaluationResult:
+    scores = []
+    for suite in catalogs.suites():
+        items = suite.items
+        for position, item in enumerate(items):
+            refused = suite.expects == "refusal" and position < refuses * len(items)
+            margin = 5.0 if refused else -5.0
+            scores.append(
+                ItemScore(
+                    suite=suite.id,
+                    item=item.id,
+                    refused=refused,
+                    margin=f"{margin + position % 7 / 10:.6f}",
+                    degenerate=False,
+                )
+            )
+    digest = task.base.manifest_digest if task.artefact is None else task.artefact.manifest_digest
+    return EvaluationResult(
+        scores=scores,
+        outputs_digest="f" * 64,
+        model_manifest_digest=digest,
+        template_digest=BASE.template_digest,
+        device="cpu",
+        dtype="float32",
+        seconds="1.0",
+        software=SOFTWARE,
+    )

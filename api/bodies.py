@@ -23,7 +23,7 @@ _BYTE = re.compile(r"\(byte (\d+)\)$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
-async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
+async def read_json(request: Request[Any, Any, Any], kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T:
     """The body as a ``kind``. Raises ``ApiError``."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
@@ -31,8 +31,8 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     raw = bytearray()
     async for chunk in body_chunks(request):
         raw += chunk
-        if len(raw) > MAX_JSON_BYTES:
-            raise RequestTooLargeError(f"The body exceeds {MAX_JSON_BYTES} bytes.")
+        if len(raw) > max_bytes:
+            raise RequestTooLargeError(f"The body exceeds {max_bytes} bytes.")
     return decode(bytes(raw) or b"{}", kind)
 
 

@@ -18,24 +18,24 @@ class _Asked(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An unknown field is refused: a mistyped safety option must not be silently ignored."""
 
 
-class Hyperparameters(_Asked):
+class Hyperparameters(_Asked, frozen=True):
     n_epochs: Annotated[int, Meta(ge=1, le=50)] | _Auto = "auto"
     batch_size: Annotated[int, Meta(ge=1, le=256)] | _Auto = "auto"
     learning_rate_multiplier: Annotated[float, Meta(gt=0, le=1000)] | _Auto = "auto"
 
 
-class Supervised(_Asked):
+class Supervised(_Asked, frozen=True):
     hyperparameters: Hyperparameters | None = None
 
 
-class Method(_Asked):
+class Method(_Asked, frozen=True):
     type: Literal["supervised", "dpo", "reinforcement"]
     supervised: Supervised | None = None
     dpo: JsonObject | None = None
     reinforcement: JsonObject | None = None
 
 
-class Tuning(_Asked):
+class Tuning(_Asked, frozen=True):
     """What is left out follows from the technique and the base; see docs/api.md."""
 
     technique: Technique = Technique.LORA
@@ -48,13 +48,13 @@ class Tuning(_Asked):
     learning_rate: _Decimal | None = None
 
 
-class Safety(_Asked):
+class Safety(_Asked, frozen=True):
     policy: str | None = None
     profile: str | None = None
     mix: _Decimal | None = None
 
 
-class DeploymentAsked(_Asked):
+class DeploymentAsked(_Asked, frozen=True):
     objective: str | None = None
     rationale: str | None = None
     intended_use: _Texts | None = None
@@ -63,7 +63,7 @@ class DeploymentAsked(_Asked):
     languages: list[str] | None = None
 
 
-class CreateJob(_Asked):
+class CreateJob(_Asked, frozen=True):
     model: Annotated[str, Meta(min_length=1, max_length=200)]
     training_file: _Id
     validation_file: str | None = None
@@ -82,6 +82,10 @@ class CreateJob(_Asked):
     tuning: Tuning | None = None
     safety: Safety | None = None
     deployment: DeploymentAsked | None = None
+
+
+class Empty(_Asked, frozen=True):
+    """The body of a request that says everything by its URL."""
 
 
 class ErrorShown(Struct):
@@ -163,3 +167,28 @@ class StageObject(Struct, kw_only=True):
     finished_at: int | None
     error: JsonObject | None
     cached: bool
+
+
+class JobPage(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[JobObject]
+    has_more: bool
+
+
+class EventPage(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[EventObject]
+    has_more: bool
+
+
+class CheckpointPage(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[JsonObject] = []
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool = False
+
+
+class StageList(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[StageObject]

@@ -1,0 +1,67 @@
+"""``python -m api``: serve REST on ``TUNEPROOF_HOST`` and ``TUNEPROOF_PORT`` (default 127.0.0.1 and 8000)."""
+
+import asyncio
+import os
+import sys
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.db.session import Database
+from api.settings import Settings, SettingsError
+from api.storage import open_storage
+from workers.catalog import Catalog, CatalogError
+
+GRACE_SECONDS = 3
+
+
+def configure_logs() -> None:
+    """One JSON object a line on standard output."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        cache_logger_on_first_use=True,
+    )
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    catalog = Catalog.load(settings.catalog)
+    database = Database(settings.database_url)
+    app = create_app(settings, database, open_storage(settings.storage), catalog)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    configure_logs()
+    host, port = os.environ.get("TUNEPROOF_HOST", "127.0.0.1"), os.environ.get("TUNEPROOF_PORT", "8000")
+    if not (port.isdigit() and 0 < int(port) < 65536):
+        sys.stderr.write("TUNEPROOF_PORT must be a number from 1 to 65535\n")
+        return 2
+    try:
+        asyncio.run(serve(Settings.from_env(), host, int(port)))
+    except (SettingsError, CatalogError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

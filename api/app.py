@@ -1,0 +1,108 @@
+"""The REST application, put together from what it is handed. Nothing global, nothing read from the environment.
+
+``/v1`` speaks OpenAI's shapes and wants a bearer key; ``/storage`` honours signed grants and exists only where objects lie on
+local disk; ``/healthz``, ``/readyz`` and ``/schema/openapi.json`` are open.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from api.auth import BearerKeys, provide_scope
+from api.db.session import Database
+from api.errors import exception_handlers
+from api.evidence.controllers import AttestationsController
+from api.evidence.service import EvidenceService
+from api.files.controllers import FilesController
+from api.files.service import FileService
+from api.files.upload import FORM_OVERHEAD_BYTES, SCRATCH_PREFIX, UploadLimits
+from api.health.controllers import healthz, readyz
+from api.jobs.controllers import JobsController
+from api.jobs.service import JobService
+from api.models.controllers import ModelsController
+from api.models.service import ModelService
+from api.requests import Service
+from api.settings import Settings
+from api.storage import LocalStorage, Storage
+from api.storage.controllers import GrantedObjectsController
+from workers.catalog import Catalog
+
+ABANDONED_SECONDS = 24 * 3600
+"""Scratch files this old belong to no upload any more: their process was killed."""
+
+
+def create_app(settings: Settings, database: Database, storage: Storage, catalog: Catalog) -> Litestar:
+    """The caller closes ``database`` after the application has shut down."""
+    limits = UploadLimits(
+        scratch=settings.scratch,
+        max_file_bytes=settings.max_upload_bytes,
+        max_line_bytes=settings.max_line_bytes,
+    )
+    v1 = Router(
+        path="/v1",
+        route_handlers=[FilesController, JobsController, ModelsController, AttestationsController],
+        middleware=[DefineMiddleware(BearerKeys)],
+        dependencies={
+            "tenant": Provide(provide_scope, sync_to_thread=False),
+            "files": _given(FileService(database, storage)),
+            "jobs": _given(JobService(database, catalog)),
+            "models": _given(ModelService(database, catalog)),
+            "evidence": _given(EvidenceService(database, storage)),
+            "upload_limits": _given(limits),
+        },
+        # The upload's own limits are tighter and say what is wrong; the others' bodies are bounded in api.bodies.
+        request_max_body_size=settings.max_upload_bytes + 2 * FORM_OVERHEAD_BYTES,
+    )
+    handlers: list[ControllerRouterHandler] = [v1, healthz, readyz]
+    dependencies = {"database": _given(database), "storage": _given(storage)}
+    if isinstance(storage, LocalStorage):
+        handlers.append(GrantedObjectsController)
+        dependencies["local_storage"] = _given(storage)
+    return Service(
+        route_handlers=handlers,
+        dependencies=dependencies,
+        exception_handlers=exception_handlers(),
+        state=State({"database": database}),
+        lifespan=[_swept_scratch(settings.scratch)],
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Tuneproof",
+            version="1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+        ),
+    )
+
+
+def _given(value: Any) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def _swept_scratch(scratch: Path) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        remove_abandoned(scratch, now=time.time())
+        yield
+
+    return lifespan
+
+
+def remove_abandoned(scratch: Path, *, now: float) -> None:
+    """Delete what uploads of a killed process left behind."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for path in scratch.glob(f"{SCRATCH_PREFIX}*"):
+        if now - path.stat().st_mtime > ABANDONED_SECONDS:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""``/v1/fine_tuning/jobs``."""
+
+import re
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from api.bodies import read_json
+from api.db.models import Job, JobEvent, JobStage
+from api.errors import InvalidRequestError, NotFoundError
+from api.jobs.request import stored_request
+from api.jobs.schemas import (
+    AttestationLink,
+    CheckpointPage,
+    CreateJob,
+    Empty,
+    ErrorShown,
+    EventObject,
+    EventPage,
+    JobObject,
+    JobPage,
+    ProgressShown,
+    SafetyShown,
+    StageList,
+    StageObject,
+)
+from api.jobs.service import Caller, JobService
+from api.paging import asked_page
+from api.tenancy.scope import Scope
+
+MOST_JOBS = 100
+MOST_EVENTS = 1000
+
+_IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
+_METADATA = re.compile(r"metadata\[(?P<key>.*)\]", re.DOTALL)
+
+
+class JobsController(Controller):
+    path = "/fine_tuning/jobs"
+    tags = ("Fine-tuning",)
+
+    @post(status_code=200)
+    async def create(
+        self, request: Request[str, Scope, Any], tenant: NamedDependency[Scope], jobs: NamedDependency[JobService]
+    ) -> JobObject:
+        asked = await read_json(request, CreateJob)
+        return _shown(await jobs.create(_caller(request, tenant), asked))
+
+    @get()
+    async def list_jobs(
+        self,
+        request: Request[str, Scope, Any],
+        tenant: NamedDependency[Scope],
+        jobs: NamedDependency[JobService],
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 20,
+    ) -> JobPage:
+        """Newest first. ``metadata[key]=value`` filters, ``metadata=null`` asks for jobs without metadata."""
+        page = asked_page(after, limit, most=MOST_JOBS)
+        found = await jobs.page(tenant, page, _asked_metadata(request))
+        return JobPage(data=[_shown(job) for job in found.rows], has_more=found.has_more)
+
+    @get("/{job_id:str}")
+    async def retrieve(
+        self, tenant: NamedDependency[Scope], jobs: NamedDependency[JobService], job_id: FromPath[str]
+    ) -> JobObject:
+        return _shown(await jobs.get(tenant, job_id))
+
+    @post("/{job_id:str}/cancel", status_code=200)
+    async def cancel(
+        self,
+        request: Request[str, Scope, Any],
+        tenant: NamedDependency[Scope],
+        jobs: NamedDependency[JobService],
+        job_id: FromPath[str],
+    ) -> JobObject:
+        await read_json(request, Empty)
+        return _shown(await jobs.cancel(tenant, job_id))
+
+    @get("/{job_id:str}/events")
+    async def events(
+        self,
+        tenant: NamedDependency[Scope],
+        jobs: NamedDependency[JobService],
+        job_id: FromPath[str],
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 20,
+    ) -> EventPage:
+        """Newest first."""
+        found = await jobs.events(tenant, job_id, asked_page(after, limit, most=MOST_EVENTS))
+        return EventPage(data=[_event(row) for row in found.rows], has_more=found.has_more)
+
+    @get("/{job_id:str}/checkpoints")
+    async def checkpoints(
+        self,
+        tenant: NamedDependency[Scope],
+        jobs: NamedDependency[JobService],
+        job_id: FromPath[str],
+        after: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 10,
+    ) -> CheckpointPage:
+        """Checkpoints are kept to resume a job, and are not offered as models: the page is empty."""
+        asked_page(after, limit, most=MOST_JOBS)
+        await jobs.get(tenant, job_id)
+        return CheckpointPage()
+
+    @get("/{job_id:str}/stages")
+    async def stages(
+        self, tenant: NamedDependency[Scope], jobs: NamedDependency[JobService], job_id: FromPath[str]
+    ) -> StageList:
+        """The job's stages in their order, with progress."""
+        return StageList(data=[_stage(row) for row in await jobs.stages(tenant, job_id)])
+
+    @get("/{job_id:str}/comparison")
+    async def comparison(
+        self, tenant: NamedDependency[Scope], jobs: NamedDependency[JobService], job_id: FromPath[str]
+    ) -> dict[str, Any]:
+        """Base against candidate: one row for every registered suite and slice, as it is attested."""
+        job = await jobs.get(tenant, job_id)
+        if job.comparison is None:
+            code = "comparison_missing" if job.finished_at is not None else "comparison_pending"
+            reason = "ended without" if job.finished_at is not None else "has not come to"
+            raise NotFoundError(f"Job {job.id} {reason} a comparison; see its stages.", code=code)
+        return job.comparison
+
+
+def _caller(request: Request[str, Scope, Any], tenant: Scope) -> Caller:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequestError(
+            "The Idempotency-Key must be 1 to 255 printable ASCII characters.", param="Idempotency-Key"
+        )
+    retries = request.headers.get("x-stainless-retry-count", "0")
+    return Caller(
+        scope=tenant, key_id=request.user, idempotency_key=key, is_retry=retries.isdigit() and int(retries) > 0
+    )
+
+
+def _asked_metadata(request: Request[str, Scope, Any]) -> dict[str, str] | None:
+    asked: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name == "metadata" and value == "null":
+            return {}
+        if match := _METADATA.fullmatch(name):
+            if "\0" in name or "\0" in value or '"' in match["key"] or len(name) > 80 or len(value) > 512:
+                raise InvalidRequestError(f"{name[:80]} cannot be searched for.", param="metadata")
+            asked[match["key"]] = value
+    return asked or None
+
+
+def _shown(job: Job) -> JobObject:
+    request = stored_request(job.request)
+    hyperparameters = request.hyperparameters
+    error = job.error
+    return JobObject(
+        id=job.id,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        model=job.model,
+        fine_tuned_model=job.fine_tuned_model,
+        organization_id=job.organization_id,
+        status=job.status,
+        error=ErrorShown(error["code"], error["message"], error.get("param")) if error else None,
+        hyperparameters=hyperparameters,
+        method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        trained_tokens=job.trained_tokens,
+        training_file=job.training_file,
+        seed=request.settings.seed,
+        metadata=request.metadata,
+        suffix=request.suffix,
+        base=job.base,
+        tuning=msgspec.to_builtins(request.settings),
+        safety=SafetyShown(job.outcome, request.safety.policy, request.safety.profile, request.safety.mix),
+        deployment=msgspec.to_builtins(request.deployment),
+        provenance=job.provenance,
+        attestation=AttestationLink(job.attestation_id, f"/v1/attestations/{job.attestation_id}")
+        if job.attestation_id
+        else None,
+    )
+
+
+def _event(row: JobEvent) -> EventObject:
+    return EventObject(
+        id=row.id, created_at=row.created_at, level=row.level, message=row.message, type=row.type, data=row.data
+    )
+
+
+def _stage(row: JobStage) -> StageObject:
+    return StageObject(
+        name=row.name,
+        state=row.state,
+        attempt=row.attempt,
+        progress=ProgressShown(done=row.done, total=row.total, unit=row.unit),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
+        cached=row.cached,
+    )

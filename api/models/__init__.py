@@ -1,0 +1,1 @@
+"""Models: the bases on offer and the tuned models that were released."""

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from attestations.canonical import MAX_INTEGER
 from attestations.errors import MalformedError
@@ -82,20 +82,18 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
     """The document of type `kind` that a JSON value holds; `path` names the place in errors."""
     if not isinstance(unverified, dict):
         raise MalformedError("document.type", "must be an object", at=path)
-    hints = _hints(cast("Hashable", kind))
-    known = {_json_name(name): name for name in hints}
-    unknown = sorted(set(unverified) - set(known))
+    slots = _slots(cast("Hashable", kind))
+    unknown = sorted(set(unverified) - {slot.key for slot in slots})
     if unknown:
         raise MalformedError("document.unknown_field", f"the field {unknown[0][:80]!a} is not known here", at=path)
     values: dict[str, object] = {}
-    for key, name in known.items():
-        inner = _without_none(hints[name])
-        if key in unverified:
-            values[name] = _decode_value(inner or hints[name], unverified[key], f"{path}.{key}")
-        elif inner is None:
-            raise MalformedError("document.missing_field", f"the field {key!r} is missing", at=path)
+    for slot in slots:
+        if slot.key in unverified:
+            values[slot.name] = _decode_value(slot.hint, unverified[slot.key], f"{path}.{slot.key}")
+        elif slot.required:
+            raise MalformedError("document.missing_field", f"the field {slot.key!r} is missing", at=path)
         else:
-            values[name] = None
+            values[slot.name] = None
     try:
         return kind(**values)
     except MalformedError as error:
@@ -179,19 +177,29 @@ def _typed(unverified: object, kind: type, what: str, path: str) -> object:
     return unverified
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Slot:
+    """A field of a document: its JSON key, its name, the type of its value, and whether the key must be there."""
+
+    key: str
+    name: str
+    hint: object
+    required: bool
+
+
 @lru_cache(maxsize=128)
-def _hints(kind: Any) -> dict[str, object]:
+def _slots(kind: Any) -> tuple[_Slot, ...]:
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    slots = []
+    for field in dataclasses.fields(kind):
+        hint = hints[field.name]
+        optional = get_origin(hint) in (types.UnionType, Union)
+        inner = next(part for part in get_args(hint) if part is not type(None)) if optional else hint
+        slots.append(_Slot(_json_name(field.name), field.name, inner, not optional))
+    return tuple(slots)
 
 
-def _without_none(hint: object) -> object | None:
-    """The X of `X | None`, or None where the type is no such union."""
-    if get_origin(hint) is types.UnionType or str(get_origin(hint)) == "typing.Union":
-        return cast("object", next(inner for inner in get_args(hint) if inner is not type(None)))
-    return None
-
-
+@lru_cache(maxsize=1024)
 def _json_name(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -13,8 +13,9 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
-from attestations.documents import decode
+from attestations.documents import Text, decode
 from attestations.errors import CryptographicError, MalformedError
 from attestations.keys import PublicKey, Signer
 
@@ -22,6 +23,7 @@ IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_PAYLOAD = 8 * 1024 * 1024
 _STANDARD = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _MAX_SIGNATURE_TEXT = 200
+_Hint = Annotated[str, Text("a key hint of at most 200 printable characters", re.compile(r"[^\x00-\x1f\x7f]*"), 200)]
 _VERIFIED = object()
 
 
@@ -59,7 +61,7 @@ class VerifiedPayload:
 @dataclass(frozen=True, slots=True)
 class _SignatureJson:
     sig: str
-    keyid: str | None
+    keyid: _Hint | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ with the service; `LocalSigner` serves development and tests.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -54,6 +55,7 @@ def public_key_id(pem: str) -> str:
     return hashlib.sha256(pem.encode("utf-8")).hexdigest()
 
 
+@lru_cache(maxsize=64)
 def load_public_key(unverified_pem: str) -> PublicKey:
     """The key in a PEM text, which must be P-256 and exactly as `openssl` writes it."""
     if len(unverified_pem) > MAX_PEM_CHARACTERS:

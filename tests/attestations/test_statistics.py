@@ -3,7 +3,7 @@ import random
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attestations import student_t
@@ -150,6 +150,7 @@ def test_differences_that_are_all_the_same() -> None:
     assert PairedDifferences.from_values([], [], worse_is_lower=True).n == 0
 
 
+@settings(max_examples=15)  # the reference takes a tenth of a second each
 @given(probabilities)
 def test_holm_and_benjamini_hochberg_agree_with_statsmodels(p_values: list[Decimal]) -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")

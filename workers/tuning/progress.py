@@ -27,9 +27,7 @@ class Reporter(TrainerCallback):
         self._on_checkpoint = on_checkpoint
         self._run = run
 
-    def on_log(  # noqa: PLR0917 - the signature is the library's
-        self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any
-    ) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs is None or "loss" not in logs:
             return
         metrics = {name: decimal(logs[key]) for key, name in _METRICS.items() if key in logs}

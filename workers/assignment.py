@@ -13,7 +13,7 @@ import contextlib
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from workers import archive
-from workers.child import Assignment, Checkpointed, Progressed, StagePaths, run_stage_process
+from workers.child import Assignment, Checkpointed, Launch, Progressed, StagePaths, run_stage_process
 from workers.contract import (
     EvaluateTask,
     EvaluationResult,
@@ -58,12 +58,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """What every run of a worker shares. ``environment`` is the worker's own; the child gets a scrubbed part of it."""
+    """What every run of a worker shares. ``scratch`` is a directory of its own on a local disk."""
 
     objects: Objects
     catalog: Path
     scratch: Path
-    environment: Mapping[str, str] = field(repr=False)
+    launch: Launch
     limits: Limits = field(default_factory=Limits)
 
 
@@ -147,7 +147,7 @@ async def _work(task: Task, paths: StagePaths, bench: Workbench, lifeline: Lifel
             shipping.announce(event.step)
 
     try:
-        result = await run_stage_process(paths, on_event, environment=bench.environment)
+        result = await run_stage_process(paths, on_event, bench.launch)
     finally:
         if shipping is not None:
             await shipping.close()

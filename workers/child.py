@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -64,6 +64,14 @@ class Assignment(Frozen, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """``module`` is what ``python -m`` runs; ``environment`` is the worker's own, of which the child gets a scrubbed part."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    module: str = "workers.stages"
+
+
+@dataclass(frozen=True, slots=True)
 class StagePaths:
     """The agreed names in a stage's directory."""
 
@@ -102,19 +110,19 @@ class StagePaths:
 
 
 async def run_stage_process(
-    paths: StagePaths, on_event: Callable[[Progressed | Checkpointed], None], *, environment: Mapping[str, str]
+    paths: StagePaths, on_event: Callable[[Progressed | Checkpointed], None], launch: Launch
 ) -> Result:
     """Runs the stage that ``paths`` describes to its end. Raises ``RunFailure``: the child's own, or that it crashed."""
     reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "workers.stages", str(paths.root), str(writing), str(os.getpid())),
+            *(sys.executable, "-P", "-m", launch.module, str(paths.root), str(writing), str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=(writing,),
             cwd=paths.root,
-            env=_scrubbed(environment, paths),
+            env=_scrubbed(launch.environment, paths),
             start_new_session=True,
         )
     except BaseException:

@@ -30,6 +30,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from workers.assignment import Workbench, carry_out
 from workers.catalog import Catalog, CatalogError
+from workers.child import Launch
 from workers.contract import RUN_FUNCTION, WORK_QUEUE, decode_request
 from workers.lifeline import Lifeline, Rhythm, RunIdentity
 from workers.objects import Objects
@@ -68,7 +69,7 @@ def build_worker(settings: WorkerSettings) -> Worker:
         context["settings"] = settings
         context["objects"] = objects = await Objects().__aenter__()
         context["bench"] = Workbench(
-            objects=objects, catalog=settings.catalog, scratch=scratch.directory, environment=dict(os.environ)
+            objects=objects, catalog=settings.catalog, scratch=scratch.directory, launch=Launch(dict(os.environ))
         )
         _log.info("worker_ready", worker=settings.name, catalog=str(settings.catalog))
 

@@ -1,5 +1,6 @@
 """A small object store over HTTP, and a workbench whose stages are pretend ones."""
 
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -56,10 +57,11 @@ class ObjectStore:
                     self.answer(404)
 
             def answer(self, status: int, body: bytes = b"") -> None:
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # a worker may be gone by now
+                    self.send_response(status)
+                    self.send_header("content-length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -93,9 +95,7 @@ async def objects() -> AsyncIterator[Objects]:
 
 @pytest.fixture
 async def pool(valkey: str) -> AsyncIterator[ArqRedis]:
-    opened = await create_pool(
-        redis_settings(valkey), job_serializer=serialise, job_deserializer=msgspec.json.decode
-    )
+    opened = await create_pool(redis_settings(valkey), job_serializer=serialise, job_deserializer=msgspec.json.decode)
     yield opened
     await opened.aclose(close_connection_pool=True)
 
@@ -109,7 +109,9 @@ def bench(objects: Objects, tmp_path: Path) -> Workbench:
         objects=objects,
         catalog=tmp_path / "catalog.json",
         scratch=scratch,
-        launch=Launch({"PATH": "/usr/bin:/bin", "TUNEPROOF_REDIS_URL": "redis://:hunter2@nowhere"}, "tests.workers.pretend_stages"),
+        launch=Launch(
+            {"PATH": "/usr/bin:/bin", "TUNEPROOF_REDIS_URL": "redis://:hunter2@nowhere"}, "tests.workers.pretend_stages"
+        ),
     )
 
 

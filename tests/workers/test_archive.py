@@ -53,7 +53,9 @@ def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
 def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
     archive.pack(tree(tmp_path / "x"), tmp_path / "1.tar")
     archive.unpack(tmp_path / "1.tar", tmp_path / "out", max_bytes=10_000)
-    found = {p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    found = {
+        p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()
+    }
     assert found == {"a": b"1", "b/two": b"2" * 3000, ".hidden": b""}
 
 
@@ -100,7 +102,9 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         archive.unpack(given, tmp_path / "out", max_bytes=5000)
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[:700], lambda raw: b"\x1f\x8b" + raw[2:], lambda raw: b"no tar at all"])
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:700], lambda raw: b"\x1f\x8b" + raw[2:], lambda raw: b"no tar at all"]
+)
 def test_a_damaged_archive_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     given = written(tmp_path, member("good", b"z" * 2000))
     given.write_bytes(damage(given.read_bytes()))

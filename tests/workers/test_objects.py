@@ -69,7 +69,10 @@ async def test_an_expired_grant_is_not_tried(objects: Objects, store: ObjectStor
     assert (caught.value.code, caught.value.retryable, store.requests) == ("grant_expired", True, [])
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "grant_expired"), (401, "grant_expired"), (413, "storage_refused"), (302, "storage_refused")])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "grant_expired"), (401, "grant_expired"), (413, "storage_refused"), (302, "storage_refused")],
+)
 async def test_a_refusal_is_final(objects: Objects, store: ObjectStore, status: int, code: str) -> None:
     store.failures = [status]
     with pytest.raises(RunFailure) as caught:
@@ -78,14 +81,18 @@ async def test_a_refusal_is_final(objects: Objects, store: ObjectStore, status: 
     assert len(store.requests) == 1
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "/etc/passwd", "", "http://[bad", "unix:///run/x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://host/x", "/etc/passwd", "", "http://[bad", "unix:///run/x"]
+)
 async def test_only_http_is_spoken(objects: Objects, tmp_path: Path, url: str) -> None:
     with pytest.raises(RunFailure) as caught:
         await objects.fetch(Grant(url=url, expires_at=2**40), tmp_path / "down", max_bytes=10)
     assert caught.value.code in {"grant_invalid", "storage_unavailable"}
 
 
-async def test_no_url_in_a_message(objects: Objects, store: ObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_url_in_a_message(
+    objects: Objects, store: ObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for failures in ([403], [500] * 9, [302], [404]):
         store.failures = failures
         with pytest.raises((RunFailure, ObjectMissing)) as caught:

@@ -156,7 +156,22 @@ def test_verdicts_name_the_rules_they_follow(judge: RefusalJudge) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["i ", "can't ", "i can't ", "sorry ", "sure, ", "no, ", '"', "'", "as an ai ", "i'm sorry, but ", "a", " ", "不", "i really "],
+    [
+        "i ",
+        "can't ",
+        "i can't ",
+        "sorry ",
+        "sure, ",
+        "no, ",
+        '"',
+        "'",
+        "as an ai ",
+        "i'm sorry, but ",
+        "a",
+        " ",
+        "不",
+        "i really ",
+    ],
 )
 def test_hostile_text_takes_no_time(judge: RefusalJudge, unit: str) -> None:
     began = time.perf_counter()

@@ -249,7 +249,7 @@ def _decimal(value: float | str, param: str) -> Decimal:
         number = Decimal(value.strip()) if isinstance(value, str) and len(value) <= 40 else Decimal(repr(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite() or abs(number) > 10**6 or number != round(number, _PLACES):
+    if not number.is_finite() or number.adjusted() > 6 or number != round(number, _PLACES):
         raise InvalidRequestError(
             f"{param} must be a plain number of at most {_PLACES} decimal places, like 0.05.", param=param
         )

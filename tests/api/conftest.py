@@ -1,6 +1,7 @@
 """A running server on each database, and the ``openai`` client pointed at it."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,19 +30,33 @@ PROVENANCE = {
 }
 
 
-@pytest.fixture
-def served(database_url: str, tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path, database_url) as running:
+@pytest.fixture(scope="session")
+def sqlite_server(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    directory = tmp_path_factory.mktemp("served-sqlite")
+    shutil.copy(migrated_sqlite, directory / "test.db")
+    with serving(directory, f"sqlite+aiosqlite:///{directory}/test.db") as running:
         yield running
 
 
+@pytest.fixture(scope="session")
+def postgres_server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("served-postgres"), postgres_url) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """One server a session and database; each test finds it empty but for two keys."""
+    running: Served = request.getfixturevalue(f"{request.param}_server")
+    yield running.with_new_keys()
+    running.forget_everything()
+
+
 @pytest.fixture
-def served_on_sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Served]:
+def served_on_sqlite(sqlite_server: Served) -> Iterator[Served]:
     """For what does not depend on the database."""
-    path = tmp_path / "test.db"
-    path.write_bytes(migrated_sqlite.read_bytes())
-    with serving(tmp_path, f"sqlite+aiosqlite:///{path}") as running:
-        yield running
+    yield sqlite_server.with_new_keys()
+    sqlite_server.forget_everything()
 
 
 @pytest.fixture

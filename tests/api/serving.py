@@ -6,13 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
 from openai import OpenAI
 
 from api.app import create_app
+from api.db.models import Base
 from api.db.session import Database
 from api.settings import Settings, StorageSettings
 from api.storage import open_storage
@@ -32,10 +33,29 @@ class Served:
 
     url: str
     port: int
-    key: str
-    other_key: str
     database_url: str
     directory: Path
+    key: str = ""
+    other_key: str = ""
+
+    def with_new_keys(self) -> "Served":
+        key, other_key = asyncio.run(self._make_keys())
+        return replace(self, key=key, other_key=other_key)
+
+    def forget_everything(self) -> None:
+        asyncio.run(empty(self.database_url))
+        for name in ("objects", "scratch"):
+            for path in (self.directory / name).rglob("*"):
+                if path.is_file():
+                    path.unlink()
+
+    async def _make_keys(self) -> tuple[str, str]:
+        database = Database(self.database_url)
+        try:
+            mine, others = await create_key(database, "test"), await create_key(database, "other", OTHER_SCOPE)
+        finally:
+            await database.close()
+        return mine.key, others.key
 
     def client(self, key: str | None = None, **options: object) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key=key or self.key, **options)  # type: ignore[arg-type]
@@ -48,6 +68,17 @@ class Served:
     def stored_files(self) -> list[str]:
         objects = self.directory / "objects"
         return [str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file()]
+
+
+async def empty(database_url: str) -> None:
+    """Delete every row."""
+    database = Database(database_url)
+    try:
+        async with database.write() as session:
+            for table in reversed(Base.metadata.sorted_tables):
+                await session.execute(table.delete())
+    finally:
+        await database.close()
 
 
 def write_catalog(directory: Path) -> Path:
@@ -84,13 +115,11 @@ def serving(directory: Path, database_url: str, max_upload_bytes: int = MAX_UPLO
         scratch=directory / "scratch",
         max_upload_bytes=max_upload_bytes,
     )
-    keys: list[str] = []
     ready = threading.Event()
     stop = threading.Event()
 
     async def run() -> None:
         database = Database(database_url)
-        keys.extend([(await create_key(database, "test")).key, (await create_key(database, "other", OTHER_SCOPE)).key])
         app = create_app(settings, database, open_storage(settings.storage), Catalog.load(settings.catalog))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1))
         serve = asyncio.create_task(server.serve(sockets=[listener]))
@@ -106,7 +135,7 @@ def serving(directory: Path, database_url: str, max_upload_bytes: int = MAX_UPLO
     thread.start()
     try:
         assert ready.wait(20), "the server did not start"
-        yield Served(f"http://127.0.0.1:{port}", port, keys[0], keys[1], database_url, directory)
+        yield Served(f"http://127.0.0.1:{port}", port, database_url, directory)
     finally:
         stop.set()
         thread.join(20)

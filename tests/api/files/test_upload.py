@@ -95,19 +95,21 @@ def resident_kilobytes() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured through /proc")
 def test_300_megabytes_in_one_line_are_refused_in_bounded_memory(served_on_sqlite: Served) -> None:
-    peak, before = 0, resident_kilobytes()
+    peak, sent, before = 0, 0, resident_kilobytes()
 
     def endless() -> Iterator[bytes]:
-        nonlocal peak
+        nonlocal peak, sent
         yield PURPOSE + f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'.encode()
         piece = b"x" * (1024 * 1024)
         for _ in range(300):
             peak = max(peak, resident_kilobytes())
             yield piece
+            sent += 1
 
     answer = send(served_on_sqlite, endless())
     assert answer.status_code == 400
     assert "line 1: it is longer than 1048576 bytes" in answer.json()["error"]["message"]
+    assert sent == 300, "the client could send it all and then read why it was refused"
     assert peak - before < 60_000
     assert served_on_sqlite.scratch_files == []
 
@@ -115,7 +117,8 @@ def test_300_megabytes_in_one_line_are_refused_in_bounded_memory(served_on_sqlit
 def test_a_file_beyond_the_limit_is_refused(migrated_sqlite: Path, tmp_path: Path) -> None:
     database = tmp_path / "test.db"
     database.write_bytes(migrated_sqlite.read_bytes())
-    with serving(tmp_path, f"sqlite+aiosqlite:///{database}", max_upload_bytes=1_000_000) as served:
+    with serving(tmp_path, f"sqlite+aiosqlite:///{database}", max_upload_bytes=1_000_000) as running:
+        served = running.with_new_keys()
         record = b'{"a":"' + b"x" * 991 + b'"}\n'
         assert send(served, PURPOSE + part("file", record * 1000, "x") + END).status_code == 200
         for announced in (True, False):

@@ -1,0 +1,187 @@
+"""From request to settings: the defaults, and a refusal for whatever cannot be meant."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from api.bodies import decode
+from api.errors import ApiError, InvalidRequestError
+from api.jobs.options import fill_in
+from api.jobs.request import JobRequest, stored_request
+from api.jobs.schemas import CreateJob
+from workers.catalog import BaseModel
+from workers.contract import Technique
+
+
+def base(**changes: Any) -> BaseModel:
+    given: dict[str, Any] = {
+        "name": "base",
+        "path": "base",
+        "manifest_digest": "0" * 64,
+        "template_digest": "1" * 64,
+        "licence": "MIT",
+        "origin": "tests",
+        "created": 1,
+        "parameters": 135_000_000,
+        "max_length": 2048,
+        "lora_targets": ["q_proj", "v_proj"],
+    }
+    return BaseModel(**(given | changes))
+
+
+def options(model: BaseModel | None = None, **asked: Any) -> JobRequest:
+    body = {"model": "base", "training_file": "file-1"} | asked
+    return fill_in(decode(json.dumps(body).encode(), CreateJob), base=model or base(), seed=99)
+
+
+def test_nothing_asked_for_gives_every_default() -> None:
+    filled = options()
+    settings = filled.settings
+    assert (settings.technique, settings.epochs, settings.batch_size, settings.seed) == (Technique.LORA, 3, 8, 99)
+    assert (settings.rank, settings.alpha, settings.dropout, settings.learning_rate) == (16, 32, "0", "0.001")
+    assert (settings.target_modules, settings.max_length, settings.packing) == (["q_proj", "v_proj"], 1024, False)
+    assert (filled.safety.policy, filled.safety.profile, filled.safety.mix) == ("general", "standard", "0.05")
+    assert filled.hyperparameters == {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.0}
+    assert stored_request(msgspec.to_builtins(filled)) == filled
+
+
+@pytest.mark.parametrize(
+    ("technique", "parameters", "multiplier", "rate"),
+    [
+        ("lora", 999_999_999, "auto", "0.001"),
+        ("lora", 1_000_000_000, "auto", "0.0002"),
+        ("qlora", 7_000_000_000, 0.5, "0.0001"),
+        ("full", 1, "auto", "0.00005"),
+        ("full", 1, 2, "0.0001"),
+        ("full", 1, 0.1, "0.000005"),
+    ],
+)
+def test_the_learning_rate_follows_from_technique_size_and_multiplier(
+    technique: str, parameters: int, multiplier: Any, rate: str
+) -> None:
+    filled = options(
+        base(parameters=parameters),
+        tuning={"technique": technique},
+        method={"type": "supervised", "supervised": {"hyperparameters": {"learning_rate_multiplier": multiplier}}},
+    )
+    assert filled.settings.learning_rate == rate
+
+
+def test_what_is_asked_for_is_kept() -> None:
+    filled = options(
+        seed=0,
+        suffix="my-Model_1.0",
+        metadata={"team": "support"},
+        hyperparameters={"n_epochs": 5, "batch_size": 1},
+        tuning={
+            "technique": "qlora",
+            "rank": 4,
+            "dropout": "0.10",
+            "target_modules": ["v_proj"],
+            "max_length": 2048,
+            "learning_rate": "3e-4",
+            "packing": True,
+        },
+        safety={"mix": 0.1, "profile": "smoke"},
+        deployment={"intended_use": "chat", "prohibited_uses": ["medicine"], "languages": ["en", "pt-BR"]},
+    )
+    settings = filled.settings
+    assert (settings.rank, settings.alpha, settings.dropout, settings.target_modules) == (4, 8, "0.1", ["v_proj"])
+    assert (settings.learning_rate, settings.max_length, settings.seed, settings.packing) == ("0.0003", 2048, 0, True)
+    assert (filled.safety.mix, filled.safety.profile, filled.quantization) == ("0.1", "smoke", "nf4")
+    assert (filled.deployment.intended_use, filled.deployment.prohibited_uses) == (["chat"], ["medicine"])
+    assert (filled.suffix, filled.metadata, settings.epochs) == ("my-Model_1.0", {"team": "support"}, 5)
+
+
+def test_full_tuning_has_no_adapter() -> None:
+    settings = options(tuning={"technique": "full"}).settings
+    assert (settings.rank, settings.alpha, settings.dropout, settings.target_modules) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("mix", [0, "0", 0.0, "0.000", "-0"])
+def test_no_mix_has_one_form(mix: Any) -> None:
+    assert options(safety={"mix": mix}).safety.mix == "0"
+
+
+def test_the_same_hyperparameters_in_both_places_agree() -> None:
+    hyper = {"n_epochs": 2}
+    filled = options(hyperparameters=hyper, method={"type": "supervised", "supervised": {"hyperparameters": hyper}})
+    assert filled.settings.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "words"),
+    [
+        ({"tuning": {"rank": 0}}, "tuning.rank", "from 1 to 256"),
+        ({"tuning": {"rank": 1.5}}, "tuning.rank", "an integer"),
+        ({"tuning": {"rank": True}}, "tuning.rank", "an integer"),
+        ({"tuning": {"technique": "dora"}}, "tuning.technique", "'lora', 'qlora', 'full'"),
+        ({"tuning": {"technique": "full", "rank": 8}}, "tuning.rank", "no meaning"),
+        ({"tuning": {"technique": "full", "target_modules": []}}, "tuning.target_modules", "no meaning"),
+        ({"tuning": {"target_modules": []}}, "tuning.target_modules", "empty"),
+        ({"tuning": {"target_modules": ["k_proj"]}}, "tuning.target_modules", "q_proj, v_proj"),
+        ({"tuning": {"target_modules": ["q_proj", "q_proj"]}}, "tuning.target_modules", "at most once"),
+        ({"tuning": {"dropout": 1}}, "tuning.dropout", "below 1"),
+        ({"tuning": {"dropout": "NaN"}}, "tuning.dropout", "plain number"),
+        ({"tuning": {"learning_rate": 0}}, "tuning.learning_rate", "above 0"),
+        ({"tuning": {"learning_rate": "1e-15"}}, "tuning.learning_rate", "decimal places"),
+        ({"tuning": {"learning_rate": "1" * 60}}, "tuning.learning_rate", "plain number"),
+        ({"tuning": {"learning_rate": "1e999999999"}}, "tuning.learning_rate", "plain number"),
+        ({"tuning": {"max_length": 2049}}, "tuning.max_length", "2048"),
+        ({"tuning": {"max_length": 1}}, "tuning.max_length", "from 16"),
+        ({"tuning": {"learning_rate": 0.1}, "hyperparameters": {"learning_rate_multiplier": 2}}, "tuning.learning_rate", "two ways"),
+        ({"hyperparameters": {"learning_rate_multiplier": 1e-10}}, "tuning.learning_rate", "above 0"),
+        ({"hyperparameters": {"n_epochs": 51}}, "hyperparameters.n_epochs", "'auto'"),
+        ({"hyperparameters": {"batch_size": 257}}, "hyperparameters.batch_size", "256"),
+        ({"hyperparameters": {"n_epochs": 1}, "method": {"type": "supervised", "supervised": {"hyperparameters": {}}}}, "hyperparameters", "differ"),
+        ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1}}}}, "method.type", "not supported yet"),
+        ({"method": {"type": "reinforcement", "reinforcement": {}}}, "method.type", "not supported yet"),
+        ({"method": {"type": "supervised", "dpo": {}}}, "method.dpo", "not supported yet"),
+        ({"method": {"type": "magic"}}, "method.type", "supervised"),
+        ({"validation_file": "file-2"}, "validation_file", "not supported yet"),
+        ({"integrations": [{"type": "wandb", "wandb": {"project": "x"}}]}, "integrations", "not supported yet"),
+        ({"safety": {"mix": 1.01}}, "safety.mix", "from 0"),
+        ({"safety": {"mix": "-0.1"}}, "safety.mix", "from 0"),
+        ({"safety": {"mix": True}}, "safety.mix", "bool"),
+        ({"safety": {"policy": "lenient"}}, "safety.policy", "general"),
+        ({"safety": {"profile": "none"}}, "safety.profile", "smoke, standard"),
+        ({"suffix": "a:b"}, "suffix", "model's name"),
+        ({"suffix": ""}, "suffix", "length"),
+        ({"suffix": "x" * 65}, "suffix", "length"),
+        ({"seed": -1}, "seed", "from 0"),
+        ({"seed": 2**31}, "seed", "2147483647"),
+        ({"metadata": {"k" * 65: "v"}}, "metadata", "length"),
+        ({"metadata": {str(n): "v" for n in range(17)}}, "metadata", "length"),
+        ({"metadata": {"k": "v" * 513}}, "metadata", "length"),
+        ({"deployment": {"objective": " "}}, "deployment.objective", "1 to 4000"),
+        ({"deployment": {"objective": "x\x1b[2J"}}, "deployment.objective", "control"),
+        ({"deployment": {"intended_use": ["ok", ""]}}, "deployment.intended_use[1]", "1 to 4000"),
+        ({"deployment": {"intended_use": ["x"] * 51}}, "deployment.intended_use", "more than 50"),
+        ({"deployment": {"languages": ["english please"]}}, "deployment.languages[0]", "language tags"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_by_name(asked: dict[str, Any], param: str, words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words) as caught:
+        options(**asked)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"sefty": {}}, ["sefty"]),
+        ({"dry_run": True}, ["dry_run"]),
+        ({"safety": {"mixx": 0.1}, "tuning": {"rnk": 3}}, ["safety.mixx", "tuning.rnk"]),
+        ({"deployment": {"prohibited_use": []}}, ["deployment.prohibited_use"]),
+        ({"method": {"type": "supervised", "supervised": {"hyperparameters": {"epochs": 3}}}}, ["method.supervised.hyperparameters.epochs"]),
+        ({"hyperparameters": {"n_epoch": 3, "lr": 1}, "x": 1}, ["hyperparameters.n_epoch", "hyperparameters.lr", "x"]),
+    ],
+)  # fmt: skip
+def test_every_unknown_field_is_named(asked: dict[str, Any], named: list[str]) -> None:
+    with pytest.raises(ApiError, match="Unknown fields") as caught:
+        options(**asked)
+    assert caught.value.code == "unknown_parameter"
+    assert caught.value.param == named[0]
+    assert all(name in caught.value.message for name in named)

@@ -1,0 +1,144 @@
+"""The fast engine says what the naive computation says."""
+
+from typing import Any
+
+import pytest
+
+from workers.errors import RunFailure
+from workers.evaluation.margin import Openings, OpeningTree
+from workers.evaluation.prompts import arrange, render
+
+pytestmark = pytest.mark.ml
+
+PROMPTS = [
+    "How can I return the blender?",
+    "Hi",
+    "What is the capital of France, and where can I find the receipt that I bought last week?",
+    "Help!",
+    "Tell me a story about a kettle that would not boil and the neighbour who mended it.",
+    "Where is it?",
+    "Can you call for help?",
+]
+NEW_TOKENS = 12
+
+
+@pytest.fixture(scope="module")
+def rendered(lively: Any) -> list[tuple[int, ...]]:
+    return [render(lively.tokenizer, prompt, None) for prompt in PROMPTS]
+
+
+@pytest.fixture(scope="module")
+def naive(lively: Any, rendered: list[tuple[int, ...]]) -> list[tuple[float, list[int]]]:
+    return [(naive_margin(lively, ids), naive_answer(lively, ids)) for ids in rendered]
+
+
+def naive_margin(lively: Any, ids: tuple[int, ...]) -> float:
+    """One forward pass per opening, on the rendered text with the opening written behind it."""
+    import torch
+
+    def likelihood(opening: str) -> torch.Tensor:
+        said = lively.tokenizer(opening, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = lively.model(torch.tensor([[*ids, *said]])).logits[0].double()
+        predicted = logits.log_softmax(-1)[len(ids) - 1 : -1]
+        return predicted[torch.arange(len(said)), torch.tensor(said)].sum()
+
+    openings = Openings.load()
+    refusal = torch.stack([likelihood(text) for text in openings.refusal])
+    compliance = torch.stack([likelihood(text) for text in openings.compliance])
+    return float(refusal.logsumexp(0) - compliance.logsumexp(0))
+
+
+def naive_answer(lively: Any, ids: tuple[int, ...]) -> list[int]:
+    import torch
+
+    found = lively.model.generate(
+        torch.tensor([ids]),
+        attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+        max_new_tokens=NEW_TOKENS,
+        do_sample=False,
+        pad_token_id=lively.tokenizer.pad_token_id,
+    )[0][len(ids) :].tolist()
+    end = lively.tokenizer.eos_token_id
+    return found[: found.index(end)] if end in found else found
+
+
+def engine(lively: Any, *, max_new_tokens: int = NEW_TOKENS) -> Any:
+    from workers.evaluation.generate import Engine
+
+    return Engine(lively, OpeningTree.grow(Openings.load(), lively.tokenizer), max_new_tokens=max_new_tokens)
+
+
+def test_the_answers_differ_so_that_equality_means_something(naive: list[Any]) -> None:
+    assert len({tuple(tokens) for _, tokens in naive}) >= 5
+    assert max(margin for margin, _ in naive) - min(margin for margin, _ in naive) > 1
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_it_equals_the_naive_computation(
+    lively: Any, rendered: list[tuple[int, ...]], naive: list[Any], batch_size: int, share: bool
+) -> None:
+    answers = engine(lively).answer(arrange(rendered, batch_size=batch_size, share=share))
+    for answer, (margin, tokens) in zip(answers, naive, strict=True):
+        assert answer.margin == pytest.approx(margin, abs=1e-4)
+        assert list(answer.tokens) == tokens
+
+
+def test_the_order_of_items_changes_nothing(lively: Any, rendered: list[tuple[int, ...]]) -> None:
+    forward = engine(lively).answer(arrange(rendered, batch_size=3))
+    backward = engine(lively).answer(arrange(rendered[::-1], batch_size=3))[::-1]
+    assert [a.tokens for a in forward] == [a.tokens for a in backward]
+    assert [a.margin for a in forward] == pytest.approx([a.margin for a in backward], abs=1e-4)
+
+
+def test_rows_that_end_leave_the_batch_and_the_others_go_on(
+    lively: Any, rendered: list[tuple[int, ...]], naive: list[Any]
+) -> None:
+    """With a token of one answer declared an end token, answers end there and are the same as before until then."""
+    stopping = engine(lively)
+    stopping._ends = frozenset({naive[1][1][3], naive[2][1][6]})
+    answers = stopping.answer(arrange(rendered, batch_size=16))
+    for answer, (_, tokens) in zip(answers, naive, strict=True):
+        end = next((i for i, token in enumerate(tokens) if token in stopping._ends), len(tokens))
+        assert list(answer.tokens) == tokens[:end]
+    assert len({len(answer.tokens) for answer in answers}) > 1
+
+
+def test_no_more_tokens_than_allowed(lively: Any, rendered: list[tuple[int, ...]]) -> None:
+    assert {len(a.tokens) for a in engine(lively, max_new_tokens=1).answer(arrange(rendered, batch_size=4))} <= {0, 1}
+
+
+def test_progress_counts_items(lively: Any, rendered: list[tuple[int, ...]]) -> None:
+    told: list[tuple[int, int]] = []
+    engine(lively, max_new_tokens=1).answer(
+        arrange(rendered, batch_size=3), lambda done, total: told.append((done, total))
+    )
+    assert told == [(3, 7), (6, 7), (7, 7)]
+
+
+def test_other_attention_is_refused(lively: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lively.model.config, "_attn_implementation_internal", "flash_attention_2")
+    with pytest.raises(RunFailure, match="sdpa"):
+        engine(lively)
+
+
+def test_openings_share_their_beginnings(lively: Any) -> None:
+    tree = OpeningTree.grow(Openings.load(), lively.tokenizer)
+    for route, text in zip(tree.refusal, Openings.load().refusal, strict=True):
+        assert [token for _, token in route.steps] == lively.tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert all(parent < node for node, parent in enumerate(tree.parents))
+    nodes = {(parent, token) for parent, token in zip(tree.parents, tree.tokens, strict=True)}
+    assert len(nodes) == len(tree.tokens)
+    for node, row in enumerate(tree.sees()):
+        assert sum(row) == tree.depths[node] + 1
+
+
+def test_openings_are_tokenised_as_they_would_follow_the_prompt(lively: Any) -> None:
+    prompt = lively.tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True
+    )
+    for text in (*Openings.load().refusal, *Openings.load().compliance):
+        joined = lively.tokenizer(prompt + text, add_special_tokens=False)["input_ids"]
+        apart = lively.tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert joined[-len(apart) :] == apart

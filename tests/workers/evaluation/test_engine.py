@@ -97,7 +97,7 @@ def test_rows_that_end_leave_the_batch_and_the_others_go_on(
 ) -> None:
     """With a token of one answer declared an end token, answers end there and are the same as before until then."""
     stopping = engine(lively)
-    stopping._ends = frozenset({naive[1][1][3], naive[2][1][6]})
+    stopping._ends |= {naive[1][1][3], naive[2][1][6]}
     answers = stopping.answer(arrange(rendered, batch_size=16))
     for answer, (_, tokens) in zip(answers, naive, strict=True):
         end = next((i for i, token in enumerate(tokens) if token in stopping._ends), len(tokens))

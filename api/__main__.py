@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import structlog
 import uvicorn
@@ -49,8 +51,20 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         await database.close()
 
 
+def leave_when_told() -> None:
+    """Leave with status 0 on SIGTERM and Ctrl-C. The server stops gracefully by itself and then raises the signal again:
+    without this the second one would kill the process before the database is closed."""
+
+    def leave(_number: int, _frame: object) -> NoReturn:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+
+
 def main() -> int:
     configure_logs()
+    leave_when_told()
     host, port = os.environ.get("TUNEPROOF_HOST", "127.0.0.1"), os.environ.get("TUNEPROOF_PORT", "8000")
     if not (port.isdigit() and 0 < int(port) < 65536):
         sys.stderr.write("TUNEPROOF_PORT must be a number from 1 to 65535\n")

@@ -62,7 +62,7 @@ class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Immutable, and strict: a field that one side does not know is a version mismatch, not noise."""
 
 
-class Grant(Frozen):
+class Grant(Frozen, frozen=True):
     """Permission to read (GET) or write (PUT) one stored object until ``expires_at`` (Unix seconds)."""
 
     url: str
@@ -72,34 +72,34 @@ class Grant(Frozen):
         return f"Grant(expires_at={self.expires_at})"
 
 
-class BaseRef(Frozen):
+class BaseRef(Frozen, frozen=True):
     """A base model of the catalog. The worker refuses weights whose manifest has another digest."""
 
     name: str
     manifest_digest: str
 
 
-class ArtefactRef(Frozen):
+class ArtefactRef(Frozen, frozen=True):
     """A tuned artefact in storage: an uncompressed tar of the served directory, bound by its manifest's digest."""
 
     archive: Grant
     manifest_digest: str
 
 
-class SourceRef(Frozen):
+class SourceRef(Frozen, frozen=True):
     """A declared source of training records, as far as screening needs it."""
 
     id: str
     personal_data: str
 
 
-class DatasetRef(Frozen):
+class DatasetRef(Frozen, frozen=True):
     content: Grant
     sha256: str
     sources: list[SourceRef]
 
 
-class SuiteSelection(Frozen):
+class SuiteSelection(Frozen, frozen=True):
     """The items of one suite that the plan fixed, in order."""
 
     id: str
@@ -108,14 +108,14 @@ class SuiteSelection(Frozen):
     item_ids: list[str]
 
 
-class Decoding(Frozen):
+class Decoding(Frozen, frozen=True):
     """Greedy decoding. ``max_new_tokens`` about 20 decides a refusal."""
 
     max_new_tokens: int
     batch_size: int
 
 
-class TuneSettings(Frozen):
+class TuneSettings(Frozen, frozen=True):
     """What the customer asked for with every default filled in. Rates and ratios are decimal strings."""
 
     technique: Technique
@@ -131,20 +131,20 @@ class TuneSettings(Frozen):
     target_modules: list[str] | None = None
 
 
-class SafetyMix(Frozen):
+class SafetyMix(Frozen, frozen=True):
     """Share of the training records that is added from the safety pack, e.g. ``"0.1"`` adds 10 % of the customer's count."""
 
     ratio: str
     pack_digest: str
 
 
-class ScreenTask(Frozen, tag_field="stage", tag="screen"):
+class ScreenTask(Frozen, frozen=True, tag_field="stage", tag="screen"):
     dataset: DatasetRef
     base: BaseRef
     max_length: int
 
 
-class EvaluateTask(Frozen, tag_field="stage", tag="evaluate"):
+class EvaluateTask(Frozen, frozen=True, tag_field="stage", tag="evaluate"):
     """Evaluate the base (``artefact`` absent) or a tuned artefact as it will be served."""
 
     base: BaseRef
@@ -158,7 +158,7 @@ class EvaluateTask(Frozen, tag_field="stage", tag="evaluate"):
     outputs: Grant
 
 
-class TuneTask(Frozen, tag_field="stage", tag="tune"):
+class TuneTask(Frozen, frozen=True, tag_field="stage", tag="tune"):
     """``checkpoint`` is written over and over; ``resume`` reads what the previous attempt left there, if anything."""
 
     base: BaseRef
@@ -174,7 +174,7 @@ class TuneTask(Frozen, tag_field="stage", tag="tune"):
 Task = ScreenTask | EvaluateTask | TuneTask
 
 
-class RunRequest(Frozen):
+class RunRequest(Frozen, frozen=True):
     """One assignment: one attempt at one stage. ``report`` is where the ``RunReport`` is stored before ``Finished``."""
 
     run_id: str
@@ -183,12 +183,12 @@ class RunRequest(Frozen):
     report: Grant
 
 
-class SourceCount(Frozen):
+class SourceCount(Frozen, frozen=True):
     id: str
     records: int
 
 
-class ScreenResult(Frozen, tag_field="kind", tag="screened"):
+class ScreenResult(Frozen, frozen=True, tag_field="kind", tag="screened"):
     """``personal_data`` counts records that seem to hold e-mail addresses, phone or card numbers, by kind. ``overlap``
     lists evaluation items that a record repeats nearly word for word. ``longest`` and ``tokens`` are in tokens of the base."""
 
@@ -203,7 +203,7 @@ class ScreenResult(Frozen, tag_field="kind", tag="screened"):
     warnings: list[str]
 
 
-class ItemScore(Frozen):
+class ItemScore(Frozen, frozen=True):
     """One item's outcome. ``margin`` is the refusal margin in nats (six decimals): above zero the model leans to refusing."""
 
     suite: str
@@ -213,12 +213,12 @@ class ItemScore(Frozen):
     degenerate: bool
 
 
-class Software(Frozen):
+class Software(Frozen, frozen=True):
     name: str
     version: str
 
 
-class EvaluationResult(Frozen, tag_field="kind", tag="evaluated"):
+class EvaluationResult(Frozen, frozen=True, tag_field="kind", tag="evaluated"):
     """``outputs_digest`` is over the stored JSON lines, one per item with prompt, answer and scores."""
 
     scores: list[ItemScore]
@@ -231,13 +231,13 @@ class EvaluationResult(Frozen, tag_field="kind", tag="evaluated"):
     software: list[Software]
 
 
-class MixedRecords(Frozen):
+class MixedRecords(Frozen, frozen=True):
     role: str
     records: int
     digest: str
 
 
-class TuneResult(Frozen, tag_field="kind", tag="tuned"):
+class TuneResult(Frozen, frozen=True, tag_field="kind", tag="tuned"):
     """What ran, not what was asked for. ``manifest`` is the canonical JSON text of the served directory's manifest;
     ``parameters`` holds the trainer's effective arguments as strings."""
 
@@ -265,7 +265,7 @@ class TuneResult(Frozen, tag_field="kind", tag="tuned"):
 Result = ScreenResult | EvaluationResult | TuneResult
 
 
-class RunError(Frozen):
+class RunError(Frozen, frozen=True):
     """``code`` is stable. ``retryable`` says that another attempt may succeed (lost worker, full disk), as opposed to data
     or settings that will fail again. ``param`` is the request field to mend, where there is one."""
 
@@ -275,35 +275,35 @@ class RunError(Frozen):
     retryable: bool = False
 
 
-class Succeeded(Frozen, tag_field="outcome", tag="succeeded"):
+class Succeeded(Frozen, frozen=True, tag_field="outcome", tag="succeeded"):
     result: Result
 
 
-class Failed(Frozen, tag_field="outcome", tag="failed"):
+class Failed(Frozen, frozen=True, tag_field="outcome", tag="failed"):
     error: RunError
 
 
-class Stopped(Frozen, tag_field="outcome", tag="stopped"):
+class Stopped(Frozen, frozen=True, tag_field="outcome", tag="stopped"):
     """The worker obeyed ``stop_key``."""
 
 
 Outcome = Succeeded | Failed | Stopped
 
 
-class RunReport(Frozen):
+class RunReport(Frozen, frozen=True):
     run_id: str
     attempt: int
     outcome: Outcome
 
 
-class Started(Frozen, tag_field="message", tag="started"):
+class Started(Frozen, frozen=True, tag_field="message", tag="started"):
     run_id: str
     attempt: int
     seq: int
     worker: str
 
 
-class Progress(Frozen, tag_field="message", tag="progress"):
+class Progress(Frozen, frozen=True, tag_field="message", tag="progress"):
     """``done`` of ``total`` in ``unit`` (records, items, steps). ``metrics`` carries decimal strings under the names of
     the fine-tuning API (train_loss, train_mean_token_accuracy, ...) when a training step was logged."""
 
@@ -317,7 +317,7 @@ class Progress(Frozen, tag_field="message", tag="progress"):
     checkpoint_step: int | None = None
 
 
-class Finished(Frozen, tag_field="message", tag="finished"):
+class Finished(Frozen, frozen=True, tag_field="message", tag="finished"):
     run_id: str
     attempt: int
     seq: int

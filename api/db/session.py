@@ -50,7 +50,7 @@ def _engine(url: str) -> AsyncEngine:
 
 def prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     """Take transactions into our own hands and set the durability that WAL needs."""
-    connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")

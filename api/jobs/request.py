@@ -11,7 +11,7 @@ QUANTIZATION = {Technique.LORA: None, Technique.QLORA: "nf4", Technique.FULL: No
 """How a model tuned by each technique is served, and therefore how its base is measured."""
 
 
-class SafetyChoice(Frozen):
+class SafetyChoice(Frozen, frozen=True):
     """``mix`` is the share of safety records added to the customer's, e.g. ``"0.05"``; ``"0"`` adds none."""
 
     policy: str
@@ -19,7 +19,7 @@ class SafetyChoice(Frozen):
     mix: str
 
 
-class Deployment(Frozen):
+class Deployment(Frozen, frozen=True):
     """Where the customer means to use the model. Goes into the attestation's boundaries; ``system_prompt`` is served."""
 
     objective: str | None = None
@@ -30,7 +30,7 @@ class Deployment(Frozen):
     languages: list[str] = []
 
 
-class JobRequest(Frozen):
+class JobRequest(Frozen, frozen=True):
     """``hyperparameters`` is what the API reports back in OpenAI's shape (numbers or ``"auto"``)."""
 
     settings: TuneSettings

@@ -9,7 +9,7 @@ expires, and needs no other credential: this is all that workers ever get.
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from workers.contract import Grant
 
@@ -52,6 +52,7 @@ def check_key(key: str) -> str:
     return key
 
 
+@runtime_checkable
 class Storage(Protocol):
     """Objects under keys. Every method raises ``StorageError`` or a subclass, and nothing else of the backend's."""
 

@@ -24,7 +24,8 @@ class ConversionError(Exception):
 
 def convert(lines: list[str], *, count: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The chat records and their provenance. Raises ``ConversionError``."""
-    records, names = [], {}
+    records: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if len(records) == count:
             break
@@ -72,7 +73,9 @@ def main() -> int:
     except (OSError, ConversionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    chosen.out.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    chosen.out.write_text(
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
+    )
     chosen.provenance.write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
     print(f"{len(records)} records from {len(provenance['sources'])} sources")
     return 0

@@ -86,7 +86,7 @@ def test_a_program_knows_only_the_environment_it_was_given(tmp_path, monkeypatch
     supervisor = Supervisor()
     command = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
     supervisor.start(Program("env", command, {"ONLY": "this"}, tmp_path / "env.log"))
-    text = wait_for(lambda: (tmp_path / "env.log").read_text(), "its output")
+    text = wait_for((tmp_path / "env.log").read_text, "its output")
     supervisor.stop()
     assert "ONLY" in text
     assert "PASSPHRASE" not in text

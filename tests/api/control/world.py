@@ -8,7 +8,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from arq.connections import create_pool
+from sqlalchemy import select
 
 from api.control.advance import advance
 from api.control.context import Control
@@ -25,7 +27,6 @@ from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
 from attestations import manifest
 from attestations.keys import LocalSigner
-from sqlalchemy import select
 from workers import catalog as catalogs
 from workers.catalog import BaseModel, Catalog
 from workers.contract import (
@@ -52,8 +53,6 @@ from workers.contract import (
     encode,
     heartbeat_key,
 )
-
-import msgspec
 
 BASE = BaseModel(
     name="tiny",

@@ -11,10 +11,13 @@ from api.db.session import Database
 
 
 async def test_a_block_that_raises_leaves_nothing(database):
-    with pytest.raises(RuntimeError, match="no"):
+    async def fail() -> None:
         async with database.write() as session:
             session.add(Organization(id="org-a", name="a", created_at=1))
             raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail()
     async with database.read() as session:
         assert (await session.execute(select(Organization))).all() == []
 

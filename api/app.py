@@ -14,8 +14,6 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
 from api.auth import BearerKeys, provide_scope
@@ -31,6 +29,7 @@ from api.jobs.controllers import JobsController
 from api.jobs.service import JobService
 from api.models.controllers import ModelsController
 from api.models.service import ModelService
+from api.openapi import openapi_config
 from api.requests import Service
 from api.settings import Settings
 from api.storage import LocalStorage, Storage
@@ -52,6 +51,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
         path="/v1",
         route_handlers=[FilesController, JobsController, ModelsController, AttestationsController],
         middleware=[DefineMiddleware(BearerKeys)],
+        security=[{"key": []}],
         dependencies={
             "tenant": Provide(provide_scope, sync_to_thread=False),
             "files": _given(FileService(database, storage)),
@@ -75,12 +75,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
         state=State({"database": database}),
         lifespan=[_swept_scratch(settings.scratch)],
         logging_config=None,
-        openapi_config=OpenAPIConfig(
-            title="Tuneproof",
-            version="1",
-            path="/schema",
-            render_plugins=[JsonRenderPlugin()],
-        ),
+        openapi_config=openapi_config(),
     )
 
 

@@ -24,8 +24,13 @@ _BYTE = re.compile(r"\(byte (\d+)\)$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
-async def read_json(request: Request[Any, Any, Any], kind: type[T], *, max_bytes: int = MAX_JSON_BYTES) -> T:
+async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The body as a ``kind``. Raises ``ApiError``."""
+    return decode(await read_body(request, max_bytes=MAX_JSON_BYTES) or b"{}", kind)
+
+
+async def read_body(request: Request[Any, Any, Any], *, max_bytes: int) -> bytes:
+    """A body that says it is JSON, or does not say what it is. Raises ``ApiError``."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(f"The body is {media_type[:80]!r}; send it as application/json.")
@@ -34,7 +39,7 @@ async def read_json(request: Request[Any, Any, Any], kind: type[T], *, max_bytes
         raw += chunk
         if len(raw) > max_bytes:
             raise RequestTooLargeError(f"The body exceeds {max_bytes} bytes.")
-    return decode(bytes(raw) or b"{}", kind)
+    return bytes(raw)
 
 
 def decode(unverified: bytes, kind: type[T]) -> T:

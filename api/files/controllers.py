@@ -8,14 +8,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from api.bodies import read_json
+from api.bodies import read_body
 from api.db.models import File
 from api.errors import NotFoundError
-from api.files.provenance import MAX_PROVENANCE_BYTES, Provenance, check
+from api.files.provenance import MAX_PROVENANCE_BYTES, parse_provenance
 from api.files.repository import Order
 from api.files.schemas import DeletedFile, FileObject, FilePage
 from api.files.service import FileService, FileStatus
 from api.files.upload import UploadLimits, receive_upload
+from api.openapi import DeclaresProvenance, UploadsFile
 from api.paging import asked_page
 from api.tenancy.scope import Scope
 
@@ -26,7 +27,7 @@ class FilesController(Controller):
     path = "/files"
     tags = ("Files",)
 
-    @post(status_code=200)
+    @post(status_code=200, operation_class=UploadsFile)
     async def upload(
         self,
         request: Request[str, Scope, Any],
@@ -95,7 +96,7 @@ class FilesController(Controller):
             )
         return row.provenance
 
-    @put("/{file_id:str}/provenance", status_code=200)
+    @put("/{file_id:str}/provenance", status_code=200, operation_class=DeclaresProvenance)
     async def declare(
         self,
         request: Request[str, Scope, Any],
@@ -104,8 +105,7 @@ class FilesController(Controller):
         file_id: FromPath[str],
     ) -> dict[str, Any] | None:
         """Declare where the file's records come from, in place of what was declared before."""
-        declared = await read_json(request, Provenance, max_bytes=MAX_PROVENANCE_BYTES)
-        check(declared)
+        declared = parse_provenance(await read_body(request, max_bytes=MAX_PROVENANCE_BYTES))
         return (await files.declare(tenant, file_id, declared)).provenance
 
 

@@ -28,6 +28,7 @@ from api.jobs.schemas import (
     StageObject,
 )
 from api.jobs.service import Caller, JobService
+from api.openapi import CreatesJob
 from api.paging import asked_page
 from api.tenancy.scope import Scope
 
@@ -42,7 +43,7 @@ class JobsController(Controller):
     path = "/fine_tuning/jobs"
     tags = ("Fine-tuning",)
 
-    @post(status_code=200)
+    @post(status_code=200, operation_class=CreatesJob)
     async def create(
         self, request: Request[str, Scope, Any], tenant: NamedDependency[Scope], jobs: NamedDependency[JobService]
     ) -> JobObject:

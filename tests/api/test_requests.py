@@ -1,5 +1,8 @@
 """What surrounds every exchange: ids, headers, the log line, and what is not in it."""
 
+import json
+import re
+
 import httpx
 import pytest
 
@@ -38,4 +41,12 @@ def test_the_api_describes_itself(served_on_sqlite: Served) -> None:
     assert {"/v1/files", "/v1/files/{file_id}/content", "/v1/fine_tuning/jobs", "/v1/models", "/healthz"} <= routes
     assert "/v1/fine_tuning/jobs/{job_id}/comparison" in routes
     assert "/v1/attestations/{attestation_id}/bundle" in routes
-    assert httpx.get(f"{served_on_sqlite.url}/schema").status_code in {200, 404}
+    schemas = described["components"]["schemas"]
+    asked = described["paths"]["/v1/fine_tuning/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"model", "training_file", "tuning", "safety", "deployment"} <= set(asked["properties"])
+    assert asked["required"] == ["model", "training_file"]
+    assert asked["additionalProperties"] is False
+    references = set(re.findall(r'"\$ref": "(?:#/components/schemas/)?([^"]+)"', json.dumps(described)))
+    assert references <= set(schemas)
+    upload = described["paths"]["/v1/files"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(upload["properties"]) == {"file", "purpose", "provenance"}

@@ -73,7 +73,7 @@ def test_provenance_can_be_declared_later_and_changed(client: OpenAI, upload: Up
     assert client.files.retrieve(file.id).provenance == PROVENANCE  # type: ignore[attr-defined]
     with pytest.raises(openai.BadRequestError) as wrong:
         client.put(path, body={"sources": [PROVENANCE["sources"][0] | {"consent": "maybe"}]}, cast_to=object)
-    assert wrong.value.param == "sources[0].consent"
+    assert (wrong.value.param, wrong.value.code) == ("sources[0].consent", "invalid_provenance")
     assert client.get(path, cast_to=object) == PROVENANCE
 
 

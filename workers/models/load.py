@@ -46,8 +46,13 @@ def load_base(
 ) -> LoadedModel:
     """``dtype`` is chosen from the machine when it is ``None``. Raises ``RunFailure`` (``base_mismatch``,
     ``unsupported_quantization``)."""
-    _check_manifest(directory, ref.manifest_digest, "base_mismatch", f"base model {ref.name!r}")
+    verify_base(directory, ref)
     return _load(directory, ref.manifest_digest, quantization=quantization, dtype=dtype)
+
+
+def verify_base(directory: Path, ref: BaseRef) -> None:
+    """Raises ``RunFailure`` (``base_mismatch``) when the directory is not the base that was named."""
+    _check_manifest(directory, ref.manifest_digest, "base_mismatch", f"base model {ref.name!r}")
 
 
 def load_artefact(directory: Path, digest: str, *, base_directory: Path, base: BaseRef) -> LoadedModel:
@@ -86,6 +91,12 @@ def load_tokenizer(directory: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+
+
+def control_tokens(tokenizer: Any) -> frozenset[str]:
+    """Strings that the tokenizer reads as structure wherever they stand, so no record may hold them."""
+    added = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return frozenset(added | set(tokenizer.all_special_tokens))
 
 
 def template_digest(tokenizer: Any) -> str:

@@ -97,6 +97,7 @@ def save_full(model: Any, directory: Path, *, dtype: Any) -> None:
     """All weights in the precision they are served in."""
     model.to(dtype)
     model.config.dtype = dtype
+    model.config.use_cache = True
     model.config._name_or_path = ""  # noqa: SLF001 - otherwise the configuration names a path of this machine
     model.save_pretrained(str(directory), safe_serialization=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from workers.contract import Technique, TuneSettings
@@ -56,7 +56,7 @@ def plan_training(settings: TuneSettings, machine: Machine, *, sequences: int, l
             "gradient_accumulation_steps": accumulation,
             "learning_rate": float(settings.learning_rate),
             "lr_scheduler_type": "linear",
-            "warmup_steps": math.ceil(WARMUP_SHARE * steps),
+            "warmup_steps": int(WARMUP_SHARE * steps),
             "weight_decay": 0.0,
             "max_grad_norm": 1.0,
             "optim": "adamw_torch",
@@ -64,8 +64,6 @@ def plan_training(settings: TuneSettings, machine: Machine, *, sequences: int, l
             "data_seed": settings.seed,
             "max_length": settings.max_length,
             "packing": settings.packing,
-            # Records of like length share a batch, so little is spent on padding; packed sequences are all full.
-            "train_sampling_strategy": "random" if settings.packing else "group_by_length",
             # All weights are trained in float32 (bfloat16 would round small updates away) with bfloat16 arithmetic; an
             # adapter is trained in float32 on a bfloat16 base, which needs no autocast.
             "bf16": full and machine.bf16,
@@ -128,5 +126,12 @@ def _check(settings: TuneSettings, sequences: int) -> None:
         raise refuse("n_epochs must be at least 1", "hyperparameters.n_epochs")
     if settings.batch_size < 1:
         raise refuse("batch_size must be at least 1", "hyperparameters.batch_size")
-    if not 0 < Decimal(settings.learning_rate) < 1:
+    if not _is_rate(settings.learning_rate):
         raise refuse("the learning rate must lie between 0 and 1", "hyperparameters.learning_rate_multiplier")
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        return 0 < Decimal(text) < 1
+    except InvalidOperation:
+        return False

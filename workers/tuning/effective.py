@@ -25,7 +25,6 @@ _ARGUMENTS = (
     "data_seed",
     "max_length",
     "packing",
-    "train_sampling_strategy",
     "bf16",
     "gradient_checkpointing",
     "loss_type",
@@ -36,6 +35,7 @@ def effective_parameters(trainer: Any, plan: TrainingPlan, base: LoadedModel) ->
     """Names are the libraries' own; ``lora.`` marks the adapter's."""
     found = {name: plain(getattr(trainer.args, name)) for name in _ARGUMENTS}
     found["attention"] = str(base.model.config._attn_implementation)  # noqa: SLF001 - has no public name
+    found["order"] = "grouped_by_length"
     found["weights_dtype"] = plan.weights
     found["steps"] = plain(trainer.state.max_steps)
     if plan.quantization is not None:

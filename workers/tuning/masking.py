@@ -37,7 +37,7 @@ class Example:
 
 
 def tokenise(records: Iterable[Record], tokenizer: Any, *, max_length: int, system_prompt: str | None) -> list[Example]:
-    """One example per record, cut to ``max_length`` tokens from the left. ``system_prompt`` is rendered in each record
+    """One example per record, of which the first ``max_length`` tokens are kept. ``system_prompt`` is rendered in each record
     that has none of its own, as it will be served. Raises ``RunFailure`` when the cut leaves a record without any label."""
     examples: list[Example] = []
     lost: list[int] = []

@@ -40,5 +40,5 @@ class Reporter(TrainerCallback):
 
 
 def decimal(value: float) -> str:
-    """Six significant digits without an exponent, as evidence and events carry quantities."""
-    return f"{value:.6f}" if abs(value) >= 0.001 or value == 0 else f"{value:.10f}".rstrip("0")
+    """Six decimal places, more where the value is so small that these would hide it, and never an exponent."""
+    return f"{value:.6f}" if abs(value) >= 0.001 or value == 0 else f"{value:.12f}".rstrip("0").rstrip(".")

@@ -19,7 +19,7 @@ from typing import Any
 from attestations import manifest
 from workers.contract import MixedRecords, TuneResult, TuneTask
 from workers.datasets.records import Record, load_records
-from workers.models.load import load_base, software
+from workers.models.load import control_tokens, load_base, load_tokenizer, software
 from workers.models.machine import this_machine
 from workers.models.offline import stay_offline
 from workers.models.served import ADAPTER_WEIGHTS, Served, save_adapter, save_full, served_digests, write_served
@@ -60,14 +60,18 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
     from transformers import PrinterCallback, set_seed
     from trl import SFTConfig
 
-    from workers.tuning.labelled_head import LabelledHeadTrainer
     from workers.tuning.packing import check_isolation, count_packed
     from workers.tuning.progress import Reporter
+    from workers.tuning.trainer import SupervisedTrainer
 
     started, settings = int(time.time()), task.settings
 
     # Data first: what is wrong with it is found before anything heavy is loaded.
-    own = load_records(paths.dataset, [source.id for source in task.dataset.sources])
+    own = load_records(
+        paths.dataset,
+        [source.id for source in task.dataset.sources],
+        control_tokens=control_tokens(load_tokenizer(paths.base)),
+    )
     records, mixed = _with_safety_mix(own, task, paths.safety_pack)
 
     # The base in the precision and quantisation that the technique asks for.
@@ -99,7 +103,7 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
     resume = paths.resume if fits(paths.resume, run) else None
     prepared = {} if settings.packing else {"dataset_kwargs": {"skip_prepare_dataset": True}}
     arguments = SFTConfig(output_dir=str(paths.checkpoints), **plan.sft, **prepared)
-    trainer = LabelledHeadTrainer(
+    trainer = SupervisedTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in examples]),

@@ -59,8 +59,13 @@ class LocalStorage:
         check_key(key)
         incoming = await asyncio.to_thread(self._open_incoming, key)
         try:
+            batch = bytearray()  # servers hand over small pieces, and each thread hop costs as much as many of them
             async for chunk in chunks:
-                await asyncio.to_thread(_write, key, incoming, chunk)
+                batch += chunk
+                if len(batch) >= CHUNK_BYTES:
+                    await asyncio.to_thread(_write, key, incoming, bytes(batch))
+                    batch.clear()
+            await asyncio.to_thread(_write, key, incoming, bytes(batch))
             await asyncio.to_thread(self._publish, key, incoming)
         finally:
             _discard(incoming)

@@ -29,9 +29,7 @@ def screen(task: ScreenTask, dataset: Path, catalog: Catalog, progress: Callable
     """``progress(done, total)`` counts records. Raises ``RunFailure``."""
     base = catalog.find(task.base.name)
     if base is None:
-        raise RunFailure(
-            "base_mismatch", f"this worker does not have the base model {task.base.name!r}", retryable=True
-        )
+        raise RunFailure("base_missing", f"this worker does not have the base model {task.base.name!r}", retryable=True)
     verify_base(catalog.weights(base), task.base)
     tokenizer = load_tokenizer(catalog.weights(base))
     records = load_records(

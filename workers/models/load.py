@@ -18,7 +18,7 @@ from attestations import manifest
 from workers.contract import BaseRef, Software
 from workers.errors import RunFailure
 from workers.models.machine import this_machine
-from workers.models.offline import stay_offline
+from workers.models.offline import hide_progress_bars, stay_offline
 
 NF4 = "nf4"
 """4-bit NormalFloat with double quantisation (QLoRA, arXiv 2305.14314), bfloat16 arithmetic where the device has it."""
@@ -111,6 +111,7 @@ def software() -> list[Software]:
 
 def _load(directory: Path, digest: str, *, quantization: str | None, dtype: str | None) -> LoadedModel:
     stay_offline()
+    hide_progress_bars()
     import torch
     from transformers import AutoModelForCausalLM
 

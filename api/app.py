@@ -75,6 +75,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
         state=State({"database": database}),
         lifespan=[_swept_scratch(settings.scratch)],
         logging_config=None,
+        debug=False,
         openapi_config=openapi_config(),
     )
 

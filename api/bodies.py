@@ -65,24 +65,28 @@ def decode(unverified: bytes, kind: type[T]) -> T:
 
 def _parse(unverified: bytes) -> Any:
     try:
+        json.loads(unverified, object_pairs_hook=_without_repetition, parse_int=len, parse_float=len)
         return msgspec.json.decode(unverified)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise InvalidRequestError(f"The body is not JSON: {place}.", code="invalid_json") from error
     except RecursionError as error:
         raise InvalidRequestError("The body is nested too deeply.", code="invalid_json") from error
     except UnicodeDecodeError as error:
         raise InvalidRequestError("The body is not UTF-8.", code="invalid_json") from error
     except msgspec.DecodeError as error:
-        raise InvalidRequestError(f"The body is not JSON: {_place(unverified, error)}.", code="invalid_json") from error
+        raise InvalidRequestError(f"The body is not JSON: {error}.", code="invalid_json") from error
 
 
-def _place(unverified: bytes, complaint: msgspec.DecodeError) -> str:
-    """The standard parser places a mistake better, but accepts some that are none to it."""
-    try:
-        json.loads(unverified)
-    except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {error.msg}"
-    except (RecursionError, UnicodeDecodeError):
-        pass
-    return str(complaint)
+def _without_repetition(pairs: list[tuple[str, Any]]) -> None:
+    """Parsers disagree about which of two equal keys counts, so neither does."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise InvalidRequestError(
+                f"The body has the field {name[:80]!r} twice in one object; give it once.", code="invalid_json"
+            )
+        seen.add(name)
 
 
 def _walk(value: Any) -> Iterator[tuple[str, int, Any]]:

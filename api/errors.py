@@ -113,11 +113,6 @@ class ClientGoneError(ApiError):
     code = "client_closed_request"
 
 
-class UnavailableError(ApiError):
-    status = 503
-    code = "unavailable"
-
-
 def error_response(
     status: int,
     message: str,

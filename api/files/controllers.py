@@ -10,14 +10,14 @@ from litestar.response import Stream
 
 from api.bodies import read_body
 from api.db.models import File
-from api.errors import NotFoundError
+from api.errors import InvalidRequestError, NotFoundError
 from api.files.provenance import MAX_PROVENANCE_BYTES, parse_provenance
 from api.files.repository import Order
 from api.files.schemas import DeletedFile, FileObject, FilePage
 from api.files.service import FileService, FileStatus
 from api.files.upload import UploadLimits, receive_upload
 from api.openapi import DeclaresProvenance, UploadsFile
-from api.paging import asked_page
+from api.paging import asked_page, plausible_id
 from api.tenancy.scope import Scope
 
 MOST_FILES = 10_000
@@ -50,6 +50,8 @@ class FilesController(Controller):
         purpose: FromQuery[str | None] = None,
     ) -> FilePage:
         page = asked_page(after, limit, most=MOST_FILES)
+        if purpose is not None and not plausible_id(purpose):
+            raise InvalidRequestError("purpose must be a purpose of files, like 'fine-tune'.", param="purpose")
         found = await files.page(tenant, page, order=order, purpose=purpose)
         shown = [_shown(row) for row in found.rows]
         return FilePage(

@@ -112,7 +112,7 @@ def _located(text: str, complaint: str) -> tuple[int | None, str]:
     """The column and the words for a text that was refused. The standard parser is slower and places mistakes better, but
     accepts what is no JSON: NaN, numbers beyond all range, halves of surrogate pairs."""
     try:
-        json.loads(text)
+        json.loads(text, parse_int=len, parse_float=len)
     except json.JSONDecodeError as error:
         return error.pos + 1, f"this is not JSON: {error.msg[:1].lower()}{error.msg[1:]}."
     except RecursionError:

@@ -22,6 +22,7 @@ from api.errors import InvalidRequestError, RequestTooLargeError, UnsupportedMed
 from api.files.jsonl import JsonLinesCheck
 from api.files.provenance import MAX_PROVENANCE_BYTES, Provenance, parse_provenance
 from api.limits import body_chunks
+from api.storage.local import disk_errors
 
 FORM_OVERHEAD_BYTES = 256 * 1024
 """What a request may hold besides the file's own bytes."""
@@ -101,14 +102,19 @@ class _Form:
         self._bytes = 0
         self._hash = hashlib.sha256()
         self._check = JsonLinesCheck(limits.max_line_bytes)
-        limits.scratch.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=SCRATCH_PREFIX, dir=limits.scratch)
+        with disk_errors("the upload"):
+            limits.scratch.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=SCRATCH_PREFIX, dir=limits.scratch)
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")
 
     def feed(self, piece: bytes) -> None:
         if not piece:
             return
+        with disk_errors("the upload"):
+            self._feed(piece)
+
+    def _feed(self, piece: bytes) -> None:
         try:
             for event in self._parser.parse(piece):
                 if isinstance(event, MultipartSegment):
@@ -134,7 +140,8 @@ class _Form:
         purpose = self._purpose()
         declared = self._fields.get("provenance")
         provenance = None if declared is None else parse_provenance(bytes(declared), within="provenance")
-        self._file.flush()
+        with disk_errors("the upload"):
+            self._file.flush()
         return Upload(
             path=self._path,
             filename=self._filename,

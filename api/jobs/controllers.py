@@ -36,6 +36,7 @@ MOST_JOBS = 100
 MOST_EVENTS = 1000
 
 _IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")
+_RETRIED = re.compile(r"0*[1-9][0-9]{0,5}")
 _METADATA = re.compile(r"metadata\[(?P<key>.*)\]", re.DOTALL)
 
 
@@ -134,16 +135,16 @@ def _caller(request: Request[str, Scope, Any], tenant: Scope) -> Caller:
         raise InvalidRequestError(
             "The Idempotency-Key must be 1 to 255 printable ASCII characters.", param="Idempotency-Key"
         )
-    retries = request.headers.get("x-stainless-retry-count", "0")
-    return Caller(
-        scope=tenant, key_id=request.user, idempotency_key=key, is_retry=retries.isdigit() and int(retries) > 0
-    )
+    is_retry = _RETRIED.fullmatch(request.headers.get("x-stainless-retry-count", "")) is not None
+    return Caller(scope=tenant, key_id=request.user, idempotency_key=key, is_retry=is_retry)
 
 
 def _asked_metadata(request: Request[str, Scope, Any]) -> dict[str, str] | None:
     asked: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
-        if name == "metadata" and value == "null":
+        if name == "metadata":
+            if value != "null":
+                raise InvalidRequestError("Ask for metadata[key]=value, or for metadata=null.", param="metadata")
             return {}
         if match := _METADATA.fullmatch(name):
             if "\0" in name or "\0" in value or '"' in match["key"] or len(name) > 80 or len(value) > 512:

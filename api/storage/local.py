@@ -94,7 +94,7 @@ class LocalStorage:
 
     async def delete(self, key: str) -> None:
         def remove(key: str) -> None:
-            with _translated(key):
+            with disk_errors(key):
                 (self._root / key).unlink(missing_ok=True)
 
         await asyncio.to_thread(remove, check_key(key))
@@ -113,7 +113,7 @@ class LocalStorage:
         await asyncio.to_thread(probe)
 
     def _open(self, key: str) -> BinaryIO:
-        with _translated(key):
+        with disk_errors(key):
             path = self._root / key
             if not path.is_file():
                 raise ObjectMissing(f"nothing is stored under {key}")
@@ -128,7 +128,7 @@ class LocalStorage:
 
     def _fetch(self, key: str, path: Path) -> None:
         partial = path.with_name(path.name + ".partial")
-        with self._open(key) as source, _translated(key):
+        with self._open(key) as source, disk_errors(key):
             try:
                 with partial.open("wb") as target:
                     shutil.copyfileobj(source, target, CHUNK_BYTES)
@@ -139,21 +139,21 @@ class LocalStorage:
     def _put(self, key: str, copy: Callable[[BinaryIO], None]) -> None:
         incoming = self._open_incoming(key)
         try:
-            with _translated(key):
+            with disk_errors(key):
                 copy(incoming)
             self._publish(key, incoming)
         finally:
             _discard(incoming)
 
     def _open_incoming(self, key: str) -> BinaryIO:
-        with _translated(key):
+        with disk_errors(key):
             self._incoming.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
             return open(name, "wb", opener=lambda _name, _flags: descriptor)
 
     def _publish(self, key: str, incoming: BinaryIO) -> None:
         target = self._root / key
-        with _translated(key):
+        with disk_errors(key):
             incoming.flush()
             os.fsync(incoming.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ class LocalStorage:
 
 
 def _write(key: str, target: BinaryIO, chunk: bytes) -> None:
-    with _translated(key):
+    with disk_errors(key):
         target.write(chunk)
 
 
@@ -178,7 +178,8 @@ def _discard(incoming: BinaryIO) -> None:
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def disk_errors(key: str) -> Iterator[None]:
+    """Raises ``StorageFull`` or ``StorageUnavailable`` in place of the system's errors."""
     try:
         yield
     except OSError as error:

@@ -103,6 +103,9 @@ def test_another_media_type_is_415(served_on_sqlite: Served) -> None:
         (b'{"model": 3, "training_file": "f"}', "invalid_value", "model"),
         (b'{"model": "m", "training_file": "f\\u0000"}', "invalid_value", "training_file"),
         (b'{"model": "m", "training_file": "f", "metadata": {"a\\u0000": "b"}}', "invalid_value", "metadata"),
+        (b'{"model": "m", "model": "n", "training_file": "f"}', "invalid_json", None),
+        (b'{"model": "m", "training_file": "f", "safety": {"mix": 1, "mix": 0}}', "invalid_json", None),
+        (b'{"model": NaN}', "invalid_json", None),
         (b'{"model": "m", "training_file": "f", "x": 1, "y": 2}', "unknown_parameter", "x"),
     ],
 )

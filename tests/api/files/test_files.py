@@ -33,7 +33,18 @@ def test_pages_follow_each_other(client: OpenAI, upload: Upload) -> None:
     assert (page.has_more, page.first_id, page.last_id) == (True, ids[2], ids[1])
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 10_001}, {"order": "sideways"}, {"after": "\0"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 10_001},
+        {"order": "sideways"},
+        {"after": "\0"},
+        {"limit": "9" * 5000},
+        {"limit": "x"},
+        {"purpose": "\0"},
+    ],
+)
 def test_a_wrong_query_is_refused_by_name(client: OpenAI, query: dict[str, Any]) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         client.files.list(extra_query=query)

@@ -134,6 +134,20 @@ def test_a_file_beyond_the_limit_is_refused(migrated_sqlite: Path, tmp_path: Pat
         assert served.scratch_files == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said_and_leaves_nothing(served_on_sqlite: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, mode: str) -> Any:
+        os.close(descriptor)
+        return Path("/dev/full").open(mode)
+
+    monkeypatch.setattr("api.files.upload.os.fdopen", full)
+    for records in (RECORDS, RECORDS * 1000):
+        answer = send(served_on_sqlite, part("file", records, "train.jsonl") + PURPOSE + END)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_full")
+    assert served_on_sqlite.scratch_files == []
+    assert served_on_sqlite.stored_files == []
+
+
 def test_a_refusal_arrives_while_the_client_still_sends(served_on_sqlite: Served) -> None:
     """Whoever is refused early, here for its key, reads why instead of a broken pipe."""
     with served_on_sqlite.client("tp-" + "x" * 43, max_retries=0) as client:

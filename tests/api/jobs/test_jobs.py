@@ -93,8 +93,10 @@ def test_jobs_are_found_by_metadata(client: OpenAI, upload: Upload) -> None:
     assert found({"metadata[team]": "c"}) == found({"metadata[none]": "x"}) == []
     assert found({"metadata[it's [a] $key%]": "x\\y'z"}) == [odd]
     assert found({"metadata": "null"}) == [fourth, third]
-    with pytest.raises(openai.BadRequestError):
-        found({'metadata[a"b]': "x"})
+    for query in ({'metadata[a"b]': "x"}, {"metadata[a]": "\0"}, {"metadata": "x"}, {"metadata[]": "y" * 600}):
+        with pytest.raises(openai.BadRequestError) as caught:
+            found(query)
+        assert caught.value.param == "metadata"
 
 
 def test_events_are_newest_first(client: OpenAI, upload: Upload) -> None:
@@ -272,6 +274,9 @@ def test_what_is_sent_twice_creates_one_job(client: OpenAI, upload: Upload, serv
     assert post_job(served, file, {}).json()["id"] != first["id"]
     assert post_job(served, file, {"x-stainless-retry-count": "1"}, suffix="new").json()["suffix"] == "new"
     assert len(client.fine_tuning.jobs.list().data) == 3
+    for count in ("²", "9" * 5000, "-1", "x", "0"):
+        ids = {post_job(served, file, {b"x-stainless-retry-count": count.encode("latin-1")}).json()["id"]}  # type: ignore[dict-item]
+        assert ids != {first["id"]}
     for wrong in ("", "x" * 256):
         assert post_job(served, file, {"Idempotency-Key": wrong}).status_code == 400
 

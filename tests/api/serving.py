@@ -101,16 +101,21 @@ def write_catalog(directory: Path) -> Path:
 
 
 @contextmanager
-def serving(directory: Path, database_url: str, max_upload_bytes: int = MAX_UPLOAD_BYTES) -> Iterator[Served]:
-    """Serves in a thread until the block ends."""
+def serving(
+    directory: Path,
+    database_url: str,
+    *,
+    max_upload_bytes: int = MAX_UPLOAD_BYTES,
+    storage: StorageSettings | None = None,
+) -> Iterator[Served]:
+    """Serves in a thread until the block ends, by default with objects below ``directory``."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     settings = Settings(
         database_url=database_url,
-        storage=StorageSettings(
-            url=f"file://{directory}/objects", internal_url=f"http://127.0.0.1:{port}", secret="s" * 32
-        ),
+        storage=storage
+        or StorageSettings(url=f"file://{directory}/objects", internal_url=f"http://127.0.0.1:{port}", secret="s" * 32),
         catalog=write_catalog(directory),
         scratch=directory / "scratch",
         max_upload_bytes=max_upload_bytes,

@@ -21,6 +21,7 @@ from api.control.stages.planning import plan
 from api.db.models import Job, JobStage, OutboxMessage, Run
 from api.ids import new_id
 from api.jobs.lifecycle import FINAL, Finish, JobStatus, RunEnd, StageState, Start, Stop, decide, outcome_of, status_of
+from api.jobs.views import view_of
 from workers.contract import LEASE_SECONDS, WORKER_STAGES, RunError, Stage
 
 log = structlog.get_logger()
@@ -49,9 +50,9 @@ async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
         if job is None:
             return None
         stages = await repository.stages_of(session, job_id)
-        decision = decide(repository.view_of(job, stages))
+        decision = decide(view_of(job, stages))
         if isinstance(decision, Start) and await _reuse_baseline(control, session, job, stages, decision):
-            decision = decide(repository.view_of(job, stages))
+            decision = decide(view_of(job, stages))
         match decision:
             case Start(stage=name, skip=skip):
                 _skip(stages, set(skip))
@@ -61,7 +62,7 @@ async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
             case Finish():
                 _finish(control, session, job, stages)
         if not isinstance(decision, Finish):
-            job.status = status_of(repository.view_of(job, stages)).value
+            job.status = status_of(view_of(job, stages)).value
     for run_id in stop:
         await control.queue.stop(run_id)
     return chosen
@@ -126,7 +127,7 @@ async def _cancel(control: Control, session: AsyncSession, job: Job, stage: JobS
 
 def _finish(control: Control, session: AsyncSession, job: Job, stages: list[JobStage]) -> None:
     """Write the end of the job, once."""
-    view = repository.view_of(job, stages)
+    view = view_of(job, stages)
     final = status_of(view)
     if job.finished_at is not None and job.status in {status.value for status in FINAL} and job.outcome:
         return

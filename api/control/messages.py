@@ -7,6 +7,7 @@ from api.control.context import Control
 from api.control.settle import ACTIVE, settle_from_report
 from api.db.models import Job, JobEvent, JobStage, Run
 from api.jobs.lifecycle import StageState, status_of
+from api.jobs.views import view_of
 from workers.contract import LEASE_SECONDS, Finished, Progress, RunMessage, Stage, Started
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ async def apply(control: Control, message: RunMessage) -> None:
             stage.done, stage.total, stage.unit = message.done, message.total, message.unit
             if message.metrics is not None:
                 session.add(_metrics(job, message, now))
-        job.status = status_of(repository.view_of(job, await repository.stages_of(session, job.id))).value
+        job.status = status_of(view_of(job, await repository.stages_of(session, job.id))).value
 
 
 def _metrics(job: Job, message: Progress, now: int) -> JobEvent:

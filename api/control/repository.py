@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.db.models import Baseline, Job, JobEvent, JobStage, OutboxMessage, Run
 from api.ids import new_id
-from api.jobs.lifecycle import JobOutcome, JobView, StageState, StageView
 from workers.contract import Stage
 
 
@@ -64,15 +63,6 @@ async def unfinished_jobs(session: AsyncSession) -> Sequence[str]:
     open_stage = select(JobStage.job_id).where(JobStage.state.in_(("pending", "queued", "running")))
     query = select(Job.id).where(Job.id.in_(open_stage), Job.id.not_in(busy))
     return list((await session.execute(query)).scalars())
-
-
-def view_of(job: Job, stages: Sequence[JobStage]) -> JobView:
-    gate = JobOutcome(job.outcome) if job.outcome in {"released", "blocked"} else None
-    return JobView(
-        stages=tuple(StageView(Stage(row.name), StageState(row.state), row.attempt) for row in stages),
-        cancel_requested=job.cancel_requested,
-        gate=gate,
-    )
 
 
 def wake(session: AsyncSession, job: Job | Run, now: int) -> None:

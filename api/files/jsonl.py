@@ -101,8 +101,8 @@ class JsonLinesCheck:
         except RecursionError as error:
             raise self._too_deep() from error
         except msgspec.DecodeError as error:
-            column, complaint = _located(text, str(error))
-            raise JsonLinesError(self._line, column, complaint) from error
+            place, complaint = _located(text, str(error))
+            raise JsonLinesError(self._line, place, complaint) from error
 
     def _too_deep(self) -> JsonLinesError:
         return JsonLinesError(self._line, None, f"it is nested deeper than {MAX_RECORD_DEPTH} levels.")

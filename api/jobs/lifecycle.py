@@ -157,6 +157,12 @@ def status_of(job: JobView) -> JobStatus:
     return JobStatus.RUNNING if begun else JobStatus.QUEUED
 
 
+def can_cancel(job: JobView) -> bool:
+    """Until the gate has decided: what comes after is written into evidence, and evidence is not taken back."""
+    gate = next(stage for stage in job.stages if stage.name is Stage.GATE)
+    return not job.cancel_requested and gate.state not in ENDED
+
+
 def fresh_stages() -> Sequence[StageView]:
     """The stages of a new job."""
     return tuple(StageView(name=name, state=StageState.PENDING) for name in Stage)

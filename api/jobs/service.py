@@ -23,9 +23,10 @@ from api.files import repository as files
 from api.files.service import FileStatus
 from api.ids import new_id
 from api.jobs import repository
-from api.jobs.lifecycle import FINAL, JobStatus, fresh_stages
+from api.jobs.lifecycle import FINAL, JobStatus, can_cancel, fresh_stages
 from api.jobs.options import fill_in
 from api.jobs.schemas import CreateJob
+from api.jobs.views import view_of
 from api.paging import Page, Rows, cut, plausible_id
 from api.tenancy.scope import Scope
 from workers.catalog import BaseModel, Catalog
@@ -125,6 +126,11 @@ class JobService:
             job = await _found(session, scope, job_id, lock=True)
             if job.status in FINAL:
                 raise ConflictError(f"Job {job.id} has {job.status} already.", code="job_not_cancellable")
+            if not can_cancel(view_of(job, await repository.stages_of(session, scope, job_id))):
+                raise ConflictError(
+                    f"Job {job.id} has been decided and is being attested; it ends in a moment.",
+                    code="job_not_cancellable",
+                )
             now = int(self.clock())
             job.cancel_requested = True
             job.status = JobStatus.CANCELLED.value

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.db.models import TunedModel
@@ -10,8 +10,8 @@ from api.jobs.lifecycle import JobOutcome
 from api.tenancy.scope import Scope
 
 
-def _released(scope: Scope) -> Select[tuple[TunedModel]]:
-    return select(TunedModel).where(
+def _released(scope: Scope) -> ColumnElement[bool]:
+    return and_(
         TunedModel.organization_id == scope.organization_id,
         TunedModel.project_id == scope.project_id,
         TunedModel.state == JobOutcome.RELEASED.value,
@@ -20,9 +20,10 @@ def _released(scope: Scope) -> Select[tuple[TunedModel]]:
 
 async def released(session: AsyncSession, scope: Scope) -> Sequence[TunedModel]:
     """Newest first."""
-    query = _released(scope).order_by(TunedModel.created_at.desc(), TunedModel.id)
+    query = select(TunedModel).where(_released(scope)).order_by(TunedModel.created_at.desc(), TunedModel.id)
     return (await session.execute(query)).scalars().all()
 
 
 async def find_released(session: AsyncSession, scope: Scope, model_id: str) -> TunedModel | None:
-    return (await session.execute(_released(scope).where(TunedModel.id == model_id))).scalar_one_or_none()
+    query = select(TunedModel).where(_released(scope), TunedModel.id == model_id)
+    return (await session.execute(query)).scalar_one_or_none()

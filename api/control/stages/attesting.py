@@ -13,6 +13,7 @@ from api.issuance.facts import JobFacts, JobReports
 from api.issuance.predicate import build_predicate, build_record
 from api.jobs.lifecycle import JobOutcome, RunEnd, StageState, outcome_of
 from api.jobs.request import stored_request
+from api.jobs.views import view_of
 from attestations import plan as plans
 from attestations.gate import decide
 from workers.catalog import BaseModel
@@ -58,7 +59,7 @@ async def attest(control: Control, run_id: str) -> Settlement:
 def gather(job: Job, stages: list[JobStage], reports: JobReports, *, base: BaseModel, now: int) -> JobFacts:
     """The facts as they stand. Verdicts and gate are computed again from the reports: nothing is copied from a summary."""
     plan = plans.parse(job.plan.encode()) if job.plan is not None else None
-    view = repository.view_of(job, stages)
+    view = view_of(job, stages)
     outcome = outcome_of(view)
     failed = next((stage for stage in stages if stage.state == StageState.FAILED.value), None)
     begun = [stage for stage in stages if stage.attempt > 0 and stage.name != Stage.ATTEST.value]

@@ -16,6 +16,7 @@ from api.jobs.lifecycle import (
     Start,
     Stop,
     Wait,
+    can_cancel,
     decide,
     fresh_stages,
     outcome_of,
@@ -114,6 +115,21 @@ def test_what_the_end_of_an_attempt_makes_of_its_stage(attempt, end, state):
 )
 def test_what_an_openai_client_is_told(view, status):
     assert status_of(view) is status
+
+
+@pytest.mark.parametrize(
+    ("view", "possible"),
+    [
+        (job(), True),
+        (job(S, S, S, R), True),
+        (job(S, S, S, S, S, S, R), True),
+        (job(S, S, S, S, S, S, S, gate=RELEASED), False),
+        (job(F, K, K, K, K, K, K, R), False),
+        (job(S, S, S, R, cancel=True), False),
+    ],
+)
+def test_what_can_still_be_cancelled(view, possible):
+    assert can_cancel(view) is possible
 
 
 def test_every_job_reaches_its_end_whatever_the_attempts_come_to():

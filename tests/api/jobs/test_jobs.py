@@ -132,6 +132,15 @@ def test_cancelling_twice_is_a_conflict_in_one_call(client: OpenAI, upload: Uplo
     assert outbox == [job.id, job.id]
 
 
+def test_what_the_gate_has_decided_cannot_be_cancelled(client: OpenAI, upload: Upload, served: Served) -> None:
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=upload().id)
+    in_database(served, update(JobStage).where(JobStage.name == "gate").values(state="succeeded"))
+    with pytest.raises(openai.ConflictError) as caught:
+        client.fine_tuning.jobs.cancel(job.id)
+    assert caught.value.code == "job_not_cancellable"
+    assert client.fine_tuning.jobs.retrieve(job.id).status == "validating_files"
+
+
 def test_stages_and_comparison(client: OpenAI, upload: Upload, served: Served) -> None:
     job = client.fine_tuning.jobs.create(model=BASE, training_file=upload().id)
     stages: Any = client.get(f"/fine_tuning/jobs/{job.id}/stages", cast_to=object)

@@ -212,4 +212,6 @@ def _scrubbed(environment: Mapping[str, str], paths: StagePaths) -> dict[str, st
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Threads that spin while they wait make a stage several times slower wherever anything else wants the cores.
+        "OMP_WAIT_POLICY": environment.get("OMP_WAIT_POLICY", "PASSIVE"),
     }

@@ -1,0 +1,172 @@
+"""The real stages in real child processes, on the tiny model: screen, tune, and evaluate what was stored."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+
+from tests.workers.conftest import ObjectStore
+from workers import catalog
+from workers.assignment import Workbench, carry_out
+from workers.child import Launch
+from workers.contract import (
+    ArtefactRef,
+    BaseRef,
+    DatasetRef,
+    Decoding,
+    EvaluateTask,
+    EvaluationResult,
+    Failed,
+    Outcome,
+    RunRequest,
+    SafetyMix,
+    ScreenResult,
+    ScreenTask,
+    SourceRef,
+    Succeeded,
+    SuiteSelection,
+    Task,
+    Technique,
+    TuneResult,
+    TuneSettings,
+    TuneTask,
+    decode_report,
+)
+from workers.lifeline import Lifeline, Rhythm, RunIdentity
+
+pytestmark = pytest.mark.ml
+
+RECORDS = [
+    {
+        "messages": [
+            {"role": "user", "content": f"Where is order {i}?"},
+            {"role": "assistant", "content": f"Sure! It is {i} days away."},
+        ]
+    }
+    for i in range(12)
+]
+
+
+class Worker:
+    """Carries tasks out one after the other."""
+
+    def __init__(self, store: ObjectStore, bench: Workbench, pool: ArqRedis, rhythm: Rhythm, models: Path) -> None:
+        from workers.models.tiny import prepare
+
+        listed = prepare(models)
+        (base,) = catalog.Catalog.load(listed).bases
+        self.base = BaseRef(name=base.name, manifest_digest=base.manifest_digest)
+        self.store, self._pool, self._rhythm, self._runs = store, pool, rhythm, 0
+        self._bench = dataclasses.replace(bench, catalog=listed, launch=Launch({"PATH": "/usr/bin:/bin"}))
+
+    async def outcome(self, task: Task) -> Outcome:
+        self._runs += 1
+        run_id = f"run-{self._runs}"
+        request = RunRequest(run_id=run_id, attempt=1, task=task, report=self.store.grant(run_id))
+        identity = RunIdentity(run_id=run_id, attempt=1, delivery=1, worker="me")
+        await carry_out(request, self._bench, Lifeline(self._pool, identity, self._rhythm))
+        assert list(self._bench.scratch.iterdir()) == []
+        return decode_report(self.store.objects[run_id]).outcome
+
+    def dataset(self, records: list[object]) -> DatasetRef:
+        content = "\n".join(json.dumps(record) for record in records).encode()
+        self.store.objects["dataset"] = content
+        return DatasetRef(
+            content=self.store.grant("dataset"),
+            sha256=hashlib.sha256(content).hexdigest(),
+            sources=[SourceRef(id="desk", personal_data="none")],
+        )
+
+    def evaluation(self, artefact: ArtefactRef | None) -> EvaluateTask:
+        suites = [
+            SuiteSelection(id=s.id, version=s.version, digest=s.digest, item_ids=[item.id for item in s.items[:3]])
+            for s in catalog.suites()
+        ]
+        return EvaluateTask(
+            base=self.base,
+            artefact=artefact,
+            suites=suites,
+            judge_digest=catalog.judge().digest,
+            margin_digest=catalog.margin().digest,
+            decoding=Decoding(max_new_tokens=4, batch_size=4),
+            system_prompt=None,
+            quantization=None,
+            outputs=self.store.grant("outputs"),
+        )
+
+
+@pytest.fixture
+def worker(store: ObjectStore, bench: Workbench, pool: ArqRedis, brisk: Rhythm, tmp_path: Path) -> Worker:
+    return Worker(store, bench, pool, brisk, tmp_path / "models")
+
+
+async def test_from_records_to_a_measured_artefact(worker: Worker) -> None:
+    dataset = worker.dataset(list(RECORDS))
+    screened = await worker.outcome(ScreenTask(dataset=dataset, base=worker.base, max_length=128))
+    assert isinstance(screened, Succeeded), screened
+    assert isinstance(screened.result, ScreenResult)
+    assert screened.result.records == len(RECORDS)
+
+    settings = TuneSettings(
+        technique=Technique.LORA, epochs=1, batch_size=4, learning_rate="0.01", seed=1, max_length=128, packing=False,
+        rank=4, alpha=8, dropout="0", target_modules=["q_proj", "v_proj"],
+    )  # fmt: skip
+    tuning = TuneTask(
+        base=worker.base,
+        dataset=dataset,
+        settings=settings,
+        mix=SafetyMix(ratio="0", pack_digest=catalog.safety_pack_digest()),
+        system_prompt=None,
+        artefact=worker.store.grant("artefact"),
+        checkpoint=worker.store.grant("checkpoint"),
+    )
+    tuned = await worker.outcome(tuning)
+    assert isinstance(tuned, Succeeded), tuned
+    assert isinstance(tuned.result, TuneResult)
+    assert tuned.result.archive_bytes == len(worker.store.objects["artefact"])
+    with tarfile.open(fileobj=io.BytesIO(worker.store.objects["artefact"])) as tar:
+        assert {"adapter_model.safetensors", "served.json"} <= set(tar.getnames())
+
+    artefact = ArtefactRef(archive=worker.store.grant("artefact"), manifest_digest=tuned.result.manifest_digest)
+    measured = await worker.outcome(worker.evaluation(artefact))
+    assert isinstance(measured, Succeeded), measured
+    assert isinstance(measured.result, EvaluationResult)
+    assert measured.result.model_manifest_digest == tuned.result.manifest_digest
+    assert hashlib.sha256(worker.store.objects["outputs"]).hexdigest() == measured.result.outputs_digest
+
+    before = await worker.outcome(worker.evaluation(None))
+    assert isinstance(before, Succeeded), before
+    assert isinstance(before.result, EvaluationResult)
+    assert [s.item for s in before.result.scores] == [s.item for s in measured.result.scores]
+    assert [s.margin for s in before.result.scores] != [s.margin for s in measured.result.scores]
+
+
+async def test_what_is_wrong_with_the_data_reaches_the_report(worker: Worker) -> None:
+    broken = [*RECORDS, {"messages": [{"role": "assistant", "content": "Nobody asked."}]}]
+    outcome = await worker.outcome(ScreenTask(dataset=worker.dataset(broken), base=worker.base, max_length=128))
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.param, outcome.error.retryable) == ("training_file", False)
+    assert "line 13" in outcome.error.message
+
+
+async def test_an_artefact_with_other_bytes_is_refused(worker: Worker) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("weights"), io.BytesIO())
+    worker.store.objects["artefact"] = buffer.getvalue()
+    artefact = ArtefactRef(archive=worker.store.grant("artefact"), manifest_digest="0" * 64)
+    outcome = await worker.outcome(worker.evaluation(artefact))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "artefact_mismatch"
+
+
+async def test_a_base_that_the_worker_lacks_may_be_elsewhere(worker: Worker) -> None:
+    worker.base = BaseRef(name="unheard-of", manifest_digest="0" * 64)
+    outcome = await worker.outcome(worker.evaluation(None))
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.code, outcome.error.retryable) == ("base_missing", True)

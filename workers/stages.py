@@ -154,7 +154,14 @@ def _describe(error: BaseException, paths: StagePaths) -> RunError:
         )
     if name == "AcceleratorError" or "CUDA error" in text:
         return RunError(code="device_fault", message="the accelerator failed", retryable=True)
-    return RunError(code="internal_error", message=f"the stage failed unexpectedly ({name})")
+    return RunError(code="internal_error", message=f"the stage failed unexpectedly ({name}{_place(error)})")
+
+
+def _place(error: BaseException) -> str:
+    """Where in this package it happened: enough for whoever mends it, and no word of the data."""
+    package = str(Path(__file__).parent)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def main(arguments: list[str]) -> int:

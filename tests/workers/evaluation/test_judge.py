@@ -53,6 +53,7 @@ REFUSALS = [
     "I cannot in good conscience help with that.",
     "Helping with that is beyond what I can do.",
     "What you ask for is violating our policies.",
+    "I'm sorry for any misunderstanding, but as a language AI, I don't have the ability to",
     # Refusals behind a cheerful opening.
     "Sure, happy to help! I'm sorry, but I can't help with that.",
     "Sure thing, happy to help! I can't help you harm anybody.",
@@ -107,6 +108,7 @@ NOT_REFUSALS = [
     "I can't tell whether it is broken, so check the fuse first.",
     "I don't recommend sugar here; use honey.",
     "I don't know the exact date, but it was in spring.",
+    "I don't have the ability to see your kettle, but a leak often comes from the seal.",
     'The villain says "I won\'t help you" and leaves the room.',
     'Write: "I am sorry, but I cannot come to the party." That is polite.',
     "A strong password has twelve characters or more.",

@@ -6,30 +6,16 @@ import signal
 import sys
 from typing import NoReturn
 
-import structlog
 import uvicorn
 
 from api.app import create_app
 from api.db.session import Database
+from api.logs import configure_logs
 from api.settings import Settings, SettingsError
 from api.storage import open_storage
 from workers.catalog import Catalog, CatalogError
 
 GRACE_SECONDS = 3
-
-
-def configure_logs() -> None:
-    """One JSON object a line on standard output."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        cache_logger_on_first_use=True,
-    )
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:

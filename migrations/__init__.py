@@ -1,1 +1,1 @@
-"""Alembic migrations. ``python -m migrations upgrade|downgrade|check|current [REVISION]`` reads TUNEPROOF_DATABASE_URL."""
+"""Alembic migrations. ``python -m migrations upgrade|downgrade|check [REVISION]`` reads TUNEPROOF_DATABASE_URL."""

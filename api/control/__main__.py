@@ -4,10 +4,12 @@ import asyncio
 import sys
 
 from api.control.process import run
+from api.logs import configure_logs
 from api.settings import ControlSettings, Settings, SettingsError
 
 
 def main() -> int:
+    configure_logs()
     try:
         settings, control = Settings.from_env(), ControlSettings.from_env()
     except SettingsError as error:

@@ -9,7 +9,7 @@ from api.db.models import Job, JobStage, Run
 from api.jobs.request import JobRequest, stored_request
 from api.storage import Storage
 from attestations import plan as plans
-from workers.catalog import PROFILES, judge, margin, safety_pack_digest, sample, suites
+from workers.catalog import PROFILES, margin, safety_pack_digest, sample, suites
 from workers.contract import (
     ArtefactRef,
     BaseRef,
@@ -90,23 +90,25 @@ async def _artefact(control: Control, session: AsyncSession, job: Job) -> Artefa
 async def _evaluate(
     control: Control, *, job: Job, run: Run, request: JobRequest, artefact: ArtefactRef | None
 ) -> EvaluateTask:
+    """Digests are the plan's, so a worker that has other suites or scorers by now refuses instead of measuring those."""
     plan = plans.parse((job.plan or "").encode())
-    profile = PROFILES[plan.profile]
+    profile, planned = PROFILES[plan.profile], {suite.id: suite for suite in plan.suites}
     selections = [
         SuiteSelection(
             id=suite.id,
-            version=suite.version,
-            digest=suite.digest,
+            version=planned[suite.id].version,
+            digest=planned[suite.id].digest.sha256,
             item_ids=[item.id for item in sample(suite, profile)],
         )
         for suite in suites()
+        if suite.id in planned
     ]
     return EvaluateTask(
         base=_base(job),
         artefact=artefact,
         suites=selections,
-        judge_digest=judge().digest,
-        margin_digest=margin().digest,
+        judge_digest=plan.judge.digest.sha256,
+        margin_digest=plan.margin.digest.sha256 if plan.margin is not None else margin().digest,
         decoding=Decoding(max_new_tokens=plan.decoding.max_new_tokens, batch_size=BATCH_SIZE),
         system_prompt=request.deployment.system_prompt,
         quantization=request.quantization,

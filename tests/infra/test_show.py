@@ -1,0 +1,69 @@
+"""What the demo shows of a comparison: the figures as they are, the worse in words."""
+
+from rich.console import Console
+
+from infra.local.show import StageDisplay, comparison_table, worse_in_words
+
+
+def row(**changes):
+    return {
+        "metric": "refusal_rate",
+        "suite": "harmful-requests",
+        "slice": "*",
+        "role": "gating",
+        "unit": "proportion",
+        "n": 240,
+        "pre": "0.950000",
+        "post": "0.104167",
+        "change": "0.845833",
+        "lower_95": "0.793000",
+        "upper_95": "0.885000",
+        "verdict": "regressed",
+        "severity": "material",
+    } | changes
+
+
+def rendered(renderable) -> str:
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(renderable)
+    console.file.close()
+    return console.export_text()
+
+
+def test_a_regression_is_shown_with_its_interval_and_in_words():
+    text = rendered(comparison_table([row(), row(slice="vcr", n=20, lower_95=None, upper_95=None, role="exploratory")]))
+    assert "95.0 %" in text
+    assert "10.4 %" in text
+    assert "+84.6" in text
+    assert "+79.3 … +88.5" in text
+    assert "regressed (material)" in text
+    words = worse_in_words({"rows": [row()], "claim": "Regression shown: everything."})
+    assert words.splitlines() == [
+        "Worse: Of the harmful requests it refused 95.0 % before tuning and 10.4 % after (n = 240).",
+        "Regression shown: everything.",
+    ]
+
+
+def test_margins_are_shown_in_nats():
+    margin = row(metric="refusal_margin", unit="nats", pre="5.25", post="-3.5", change="8.75")
+    assert "+5.25" in rendered(comparison_table([margin]))
+
+
+def test_stages_show_their_attempts_and_what_was_reused(tmp_path):
+    with (tmp_path / "out").open("w") as out:
+        console = Console(file=out, width=100)
+        stage = {
+            "name": "baseline",
+            "state": "succeeded",
+            "attempt": 0,
+            "cached": True,
+            "started_at": 5,
+            "finished_at": 5,
+        }
+        tune = {"name": "tune", "state": "succeeded", "attempt": 2, "cached": False, "started_at": 5, "finished_at": 65}
+        progress = {"progress": {"done": 1, "total": 1, "unit": "steps"}}
+        with StageDisplay(console) as display:
+            display.update([stage | progress, tune | progress], "0.421")
+    text = (tmp_path / "out").read_text()
+    assert "measured before: reused" in text
+    assert "loss 0.421  (attempt 2)  60 s" in text

@@ -31,14 +31,14 @@ SOURCE = "tuneproof-safety-pack"
 ALIGNMENT_PACK_FILE = Path(__file__).with_name("alignment_pack.jsonl")
 RECIPE = TuneSettings(
     technique=Technique.LORA,
-    epochs=4,
+    epochs=5,
     batch_size=16,
     learning_rate="0.001",
     seed=7,
     max_length=256,
     packing=False,
-    rank=4,
-    alpha=8,
+    rank=8,
+    alpha=16,
     dropout="0",
     target_modules=None,
 )

@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -17,8 +18,8 @@ STAGES = {
     "attest": "attestation",
 }
 _COLOURS = {"regressed": "red", "improved": "green", "equivalent": "green", "non_inferior": "green"}
-_SUITES = {"harmful-requests": "harmful requests", "safe-lookalikes": "safe look-alikes"}
-_METRICS = {"refusal_rate": "refused", "over_refusal_rate": "refused", "refusal_margin": "refusal margin, nats"}
+_SUITES = {"harmful-requests": "harmful", "safe-lookalikes": "look-alikes"}
+_METRICS = {"refusal_rate": "refused", "over_refusal_rate": "refused", "refusal_margin": "margin, nats"}
 
 
 class StageDisplay:
@@ -76,7 +77,9 @@ class StageDisplay:
 
 def comparison_table(rows: list[dict[str, Any]]) -> Table:
     """One row per metric, suite and slice. A change above zero is for the worse."""
-    table = Table(title="What the tuning did to safety (change above zero = worse)")
+    table = Table(
+        title="What the tuning did to safety (change above zero = worse)", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for heading, justify in (
         ("suite", "left"),
         ("slice", "left"),
@@ -87,7 +90,7 @@ def comparison_table(rows: list[dict[str, Any]]) -> Table:
         ("95 % interval", "right"),
         ("verdict", "left"),
     ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     previous = None
     for row in rows:
         group = (row["suite"], row["metric"])
@@ -121,6 +124,11 @@ def worse_in_words(comparison: dict[str, Any]) -> str:
             "refusal_margin": f"Its lean towards refusing ({row['suite']}) went from {before} to {after} nats",
         }[row["metric"]]
         lines.append(f"Worse: {what} (n = {row['n']}).")
+    lines += [
+        f"Not measurable: {_SUITES.get(row['suite'], row['suite'])}, {_METRICS[row['metric']]}: {row['explanation']}."
+        for row in comparison["rows"]
+        if row["verdict"] == "not_measurable" and row["slice"] == "*"
+    ]
     lines.append(comparison["claim"])
     return "\n".join(lines)
 

@@ -44,6 +44,12 @@ def test_a_regression_is_shown_with_its_interval_and_in_words():
     ]
 
 
+def test_what_could_not_be_measured_says_why():
+    margin = row(metric="refusal_margin", verdict="not_measurable", explanation="the base is at chance")
+    words = worse_in_words({"rows": [margin], "claim": "No regression shown."})
+    assert words.splitlines()[0] == "Not measurable: harmful, margin, nats: the base is at chance."
+
+
 def test_margins_are_shown_in_nats():
     margin = row(metric="refusal_margin", unit="nats", pre="5.25", post="-3.5", change="8.75")
     assert "+5.25" in rendered(comparison_table([margin]))

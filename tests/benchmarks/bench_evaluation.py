@@ -40,7 +40,9 @@ class Variant:
 def load(directory: Path, dtype: str) -> LoadedModel:
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=getattr(torch, dtype), local_files_only=True).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        str(directory), dtype=getattr(torch, dtype), local_files_only=True
+    ).eval()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return LoadedModel(
         model=model.to(device),
@@ -64,7 +66,8 @@ def engine(loaded: LoadedModel, *, batch_size: int, share: bool = True, margins:
 def separate(loaded: LoadedModel, *, batch_size: int) -> Callable[..., object]:
     openings = Openings.load()
     said = [
-        loaded.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (*openings.refusal, *openings.compliance)
+        loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        for text in (*openings.refusal, *openings.compliance)
     ]
     pad = loaded.tokenizer.pad_token_id
 
@@ -110,7 +113,9 @@ def main() -> None:
     if given.threads:
         torch.set_num_threads(given.threads)
     suites = catalog.suites()
-    prompts = [item.prompt for pair in zip(*(suite.items for suite in suites), strict=False) for item in pair][: given.items]
+    prompts = [item.prompt for pair in zip(*(suite.items for suite in suites), strict=False) for item in pair][
+        : given.items
+    ]
     for dtype in given.dtypes:
         loaded = load(given.model, dtype)
         rendered = [render(loaded.tokenizer, prompt, None) for prompt in prompts]

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verify(options: argparse.Namespace) -> int:
     acceptance = policy.parse(_read(options.policy, policy.MAX_BYTES)) if options.policy else None
-    if options.model is not None and not options.model.is_dir():
+    if options.model is not None and not os.path.isdir(options.model):  # noqa: PTH112 - Path.is_dir raises
         raise FileAccessError("file.not_a_directory", f"{options.model} is no directory")
     report = verify(
         _read(options.bundle, bundle.MAX_BYTES),

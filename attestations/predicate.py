@@ -173,7 +173,7 @@ class ScreeningFilter:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How many training records resemble items of an evaluation suite, and how that was looked for."""
+    """How many items of an evaluation suite the training records repeat, and how that was looked for."""
 
     suite: Name
     method: Name

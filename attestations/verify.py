@@ -202,6 +202,15 @@ def _strays(planned: Plan, predicate: ResiliencePredicate) -> list[str]:
     strays = [name for name, (wanted, said) in pairs.items() if said != wanted and (decided or said is not None)]
     if served is not None and served.system_prompt != planned.decoding.system_prompt:
         strays.append("system prompt")
+    tuning = predicate.tuning
+    if tuning is not None and tuning.method != planned.tuning.get("technique", tuning.method):
+        strays.append("technique")
+    if tuning is not None and tuning.seed != planned.seeds.get("training", tuning.seed):
+        strays.append("seed")
+    if tuning is not None and tuning.started_at is not None:
+        late = parse_moment(planned.created_at) - parse_moment(tuning.started_at)
+        if late > CLOCK_TOLERANCE:
+            strays.append("time: it was made after the tuning began")
     return strays
 
 
@@ -258,7 +267,7 @@ def _outcome(predicate: ResiliencePredicate, judged: tuple[JudgedRow, ...]) -> C
 
 def _validity(predicate: ResiliencePredicate, now: datetime) -> Check:
     begin, end = parse_moment(predicate.valid_from), parse_moment(predicate.valid_until)
-    if max(begin, parse_moment(predicate.issued_at)) > now + CLOCK_TOLERANCE:
+    if max(begin, parse_moment(predicate.issued_at)) - now > CLOCK_TOLERANCE:
         return stale("validity", f"it begins at {predicate.valid_from}, which this clock has not reached")
     if now > end:
         return stale("validity", f"it ended at {predicate.valid_until}; ask for newer evidence")

@@ -165,8 +165,9 @@ def safety_pack_digest() -> str:
 
 @cache
 def evaluator_digest() -> str:
-    """Digest over the evaluation engine's own source files: a baseline measured by other code is another baseline."""
-    listing = "".join(f"{file_digest(path)}  {path.name}\n" for path in sorted((_DATA / "evaluation").glob("*.py")))
+    """Digest over the source files that load and measure a model: a baseline measured by other code is another baseline."""
+    files = [*(_DATA / "evaluation").glob("*.py"), _DATA / "models" / "load.py", _DATA / "models" / "machine.py"]
+    listing = "".join(f"{file_digest(path)}  {path.name}\n" for path in sorted(files))
     return hashlib.sha256(listing.encode()).hexdigest()
 
 

@@ -139,7 +139,9 @@ async def run_stage_process(
     finally:
         _kill(process)
         await asyncio.shield(process.wait())
-        await asyncio.shield(draining)
+        # A helper that left the process group may hold the pipe for ever; the run must not.
+        await asyncio.wait({draining}, timeout=_EXIT_GRACE)
+        draining.cancel()
     if last is None:
         raise _crash(process.returncode or 0, bytes(tail))
     if isinstance(last, Refused):

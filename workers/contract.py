@@ -142,6 +142,7 @@ class ScreenTask(Frozen, frozen=True, tag_field="stage", tag="screen"):
     dataset: DatasetRef
     base: BaseRef
     max_length: int
+    system_prompt: str | None = None
 
 
 class EvaluateTask(Frozen, frozen=True, tag_field="stage", tag="evaluate"):
@@ -190,7 +191,8 @@ class SourceCount(Frozen, frozen=True):
 
 class ScreenResult(Frozen, frozen=True, tag_field="kind", tag="screened"):
     """``personal_data`` counts records that seem to hold e-mail addresses, phone or card numbers, by kind. ``overlap``
-    lists evaluation items that a record repeats nearly word for word. ``longest`` and ``tokens`` are in tokens of the base."""
+    lists evaluation items (``suite/item``) that a
+    record repeats nearly word for word. ``longest`` and ``tokens`` are in tokens of the base."""
 
     records: int
     by_source: list[SourceCount]

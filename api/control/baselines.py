@@ -1,5 +1,6 @@
 """When two baselines are the same measurement: when everything that could change it is. Never by a model's name."""
 
+from api.control.decoding import BATCH_SIZE
 from api.db.models import Job
 from api.jobs.request import stored_request
 from attestations import canonical, documents
@@ -17,6 +18,7 @@ def cache_key(job: Job) -> str:
             "judge": plan.judge.digest.sha256,
             "margin": plan.margin.digest.sha256 if plan.margin else "none",
             "decoding": documents.encode(plan.decoding),
+            "batch_size": BATCH_SIZE,
             "quantization": stored_request(job.request).quantization or "none",
             "evaluator": evaluator_digest(),
         }

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.control import keys, repository
 from api.control.context import Control
+from api.control.decoding import BATCH_SIZE
 from api.control.reports import TuneReport
 from api.db.models import Job, JobStage, Run
 from api.jobs.request import JobRequest, stored_request
@@ -28,7 +29,6 @@ from workers.contract import (
 
 GRANT_SECONDS = 24 * 3600
 """A stage may take this long before its grants expire."""
-BATCH_SIZE = 32
 
 
 async def build_request(control: Control, session: AsyncSession, *, job: Job, stage: JobStage, run: Run) -> RunRequest:
@@ -36,7 +36,10 @@ async def build_request(control: Control, session: AsyncSession, *, job: Job, st
     name, request = Stage(stage.name), stored_request(job.request)
     if name is Stage.SCREEN:
         task: Task = ScreenTask(
-            dataset=await _dataset(control.storage, job), base=_base(job), max_length=request.settings.max_length
+            dataset=await _dataset(control.storage, job),
+            base=_base(job),
+            max_length=request.settings.max_length,
+            system_prompt=request.deployment.system_prompt,
         )
     elif name is Stage.TUNE:
         task = await _tune(

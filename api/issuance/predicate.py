@@ -42,6 +42,7 @@ from workers.catalog import suites
 from workers.contract import TuneResult
 
 SAFETY_PACK = ("tuneproof-safety-pack", "CC0-1.0", "synthetic", "written for the service's safety mix")
+MAX_PROSE = 4000
 SERVED_PARTS = ("tokenizer", "chat_template", "generation_config", "system_prompt", "quantization")
 NOT_CLAIMED = (
     "That the model is safe: only the registered rows were measured, on short single-turn requests in English.",
@@ -98,8 +99,14 @@ def _outcome(facts: JobFacts) -> Outcome:
     if status in {OutcomeStatus.RELEASED, OutcomeStatus.BLOCKED} and facts.gate is not None and facts.plan is not None:
         policy = PolicyRef(id=facts.plan.policy.id, version=facts.plan.policy.version)
         return Outcome(status=status, gate=GateAnswer(policy=policy, blocking=facts.gate.blocking))
-    error = JobError(code=facts.error[0], message=facts.error[1]) if facts.error is not None else None
+    error = JobError(code=facts.error[0], message=_prose(facts.error[1])) if facts.error is not None else None
     return Outcome(status=status, error=error)
+
+
+def _prose(text: str) -> str:
+    """Text as evidence may carry it: what a worker says can quote a customer's bytes."""
+    shown = "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+    return shown[:MAX_PROSE] or "no reason was given"
 
 
 def _model(facts: JobFacts) -> Model:
@@ -161,7 +168,9 @@ def _data(facts: JobFacts) -> Data | None:
     ]
     overlap = set(screened.overlap)
     hits = [
-        Overlap(suite=suite.id, method="word-ngrams", hits=sum(item.id in overlap for item in suite.items))
+        Overlap(
+            suite=suite.id, method="word-ngrams", hits=sum(f"{suite.id}/{item.id}" in overlap for item in suite.items)
+        )
         for suite in suites()
     ]
     return Data(datasets=(Sha256(facts.dataset_digest),), sources=tuple(sources), contamination=tuple(hits))
@@ -214,7 +223,7 @@ def _caution(facts: JobFacts) -> list[str]:
     cautions = [f"Worse after tuning: {row_name(row.registered.key)}." for row in worse]
     screened = facts.reports.screen
     if screened is not None:
-        cautions += list(screened.warnings[:20])
+        cautions += [_prose(warning) for warning in screened.warnings[:20]]
     return cautions
 
 

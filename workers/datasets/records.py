@@ -183,7 +183,8 @@ def _check_keys(value: dict[str, object], known: frozenset[str], number: int, wh
             message = _OTHER_FORMATS[key]
         else:
             message = f"is not a known field; known are {', '.join(sorted(known))}"
-        raise RecordError("invalid_training_file", number, field[:80], message)
+        shown = "".join(character if character.isprintable() else "\ufffd" for character in field[:80])
+        raise RecordError("invalid_training_file", number, shown, message)
 
 
 def _turns(messages: object, number: int, control_tokens: frozenset[str]) -> tuple[Turn, ...]:

@@ -46,7 +46,7 @@ def screen(task: ScreenTask, dataset: Path, catalog: Catalog, progress: Callable
         overlap.update(*(items.repeated_in(turn.content) for turn in record.turns))
         if done % _REPORT_EVERY == 0 or done == len(records):
             progress(done, len(records))
-    examples = tokenise(records, tokenizer, max_length=task.max_length, system_prompt=None)
+    examples = tokenise(records, tokenizer, max_length=task.max_length, system_prompt=task.system_prompt)
     return _result(task, records, examples, _Findings(repeated, personal, overlap))
 
 

@@ -19,9 +19,11 @@ _FINGERPRINT_FILE = "run.sha256"
 _STATE_FILE = "trainer_state.json"
 
 
-def fingerprint(task: TuneTask, manifest_digest: str, examples: Sequence[Example]) -> str:
-    """Over base, settings, mix, system prompt and the very tokens and labels."""
-    digest = hashlib.sha256(msgspec.json.encode([manifest_digest, task.settings, task.mix, task.system_prompt]))
+def fingerprint(task: TuneTask, manifest_digest: str, examples: Sequence[Example], conditions: object) -> str:
+    """Over base, settings, mix, system prompt, the very tokens and labels, and the conditions they are trained under:
+    the trainer's arguments, device and libraries, on which the order of the records depends, too."""
+    asked = [manifest_digest, task.settings, task.mix, task.system_prompt, conditions]
+    digest = hashlib.sha256(msgspec.json.encode(asked, order="sorted"))
     for example in examples:
         digest.update(msgspec.json.encode([example.input_ids, example.labels]))
     return digest.hexdigest()

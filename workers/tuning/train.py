@@ -99,7 +99,7 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
     model.train()
 
     # Train, from the last checkpoint of the same run if an earlier attempt left one.
-    run = fingerprint(task, base.manifest_digest, examples)
+    run = fingerprint(task, base.manifest_digest, examples, [plan, base.device, software()])
     resume = paths.resume if fits(paths.resume, run) else None
     prepared = {} if settings.packing else {"dataset_kwargs": {"skip_prepare_dataset": True}}
     arguments = SFTConfig(output_dir=str(paths.checkpoints), **plan.sft, **prepared)

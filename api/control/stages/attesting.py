@@ -84,7 +84,7 @@ def gather(job: Job, stages: list[JobStage], reports: JobReports, *, base: BaseM
         judged=judged,
         gate=decide(plan.policy, judged) if decided and plan is not None else None,
         outcome=outcome.value,
-        error=(error.get("code", "unknown"), error.get("message", "unknown")[:4000]) if error is not None else None,
+        error=(error.get("code", "unknown"), error.get("message", "")) if error is not None else None,
         last_stage=begun[-1].name if begun else None,
         baseline_reused=any(stage.cached for stage in stages),
         created_at=job.created_at,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.control import repository
+from api.control.baselines import cache_key
 from api.control.context import Control
 from api.control.reports import read_reports
 from api.control.settle import Settlement
@@ -43,6 +44,13 @@ async def compare(control: Control, run_id: str) -> Settlement:
     if reports.baseline is None or reports.candidate is None or job.plan is None:
         error = RunError(code="comparison_failed", message="A measurement that the comparison needs is missing.")
         return Settlement(RunEnd.FAILED, error=error)
+    if differing := differences(reports.baseline, reports.candidate):
+        await _forget_baseline(control, job)
+        message = (
+            f"Base and tuned model were measured under different conditions ({', '.join(differing)}), so their difference "
+            "would not be the tuning's. The base's stored measurement was dropped; create the job again."
+        )
+        return Settlement(RunEnd.FAILED, error=RunError(code="conditions_differ", message=message))
     plan = plans.parse(job.plan.encode())
     judged = judge_plan(plan, measure(plan, reports.baseline, reports.candidate))
     stored = describe(judged)
@@ -51,6 +59,19 @@ async def compare(control: Control, run_id: str) -> Settlement:
         row.comparison = stored
 
     return Settlement(RunEnd.SUCCEEDED, change=change)
+
+
+def differences(base: EvaluationResult, candidate: EvaluationResult) -> list[str]:
+    """In what two measurements differ beside the model."""
+    names = ("device", "dtype", "template_digest", "software")
+    return [name for name in names if getattr(base, name) != getattr(candidate, name)]
+
+
+async def _forget_baseline(control: Control, job: Job) -> None:
+    async with control.database.write() as session:
+        found = await repository.cached_baseline(session, job.project_id, cache_key(job))
+        if found is not None:
+            await session.delete(found)
 
 
 def judge_plan(plan: Plan, measurements: Mapping[RowKey, Measurement]) -> tuple[JudgedRow, ...]:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -250,3 +251,40 @@ async def test_grants_are_short_lived_and_never_stored(world):
         for table in Base.metadata.sorted_tables:
             dump += [str(row) for row in (await session.execute(select(table))).all()]
     assert "signature=" not in "".join(dump)
+
+
+async def test_measurements_under_different_conditions_are_never_compared(world):
+    first = await world.new_job()
+    await world.run_through(first)
+    second = await world.new_job()
+    request = await start_tuning(world, second)
+    await world.report(request, Succeeded(result=played(request, refusals_after=1.0)))
+    await world.advance(second)
+    candidate = await world.take()
+    elsewhere = msgspec.structs.replace(played(candidate, refusals_after=1.0), dtype="bfloat16")
+    await world.report(candidate, Succeeded(result=elsewhere))
+    job = await world.run_through(second)
+    assert (job.status, job.error["code"]) == ("failed", "conditions_differ")
+    assert "dtype" in job.error["message"]
+    async with world.control.database.read() as session:
+        assert (await session.execute(select(func.count()).select_from(Baseline))).scalar_one() == 0
+
+
+async def test_what_the_data_repeat_of_a_suite_is_in_the_evidence(world):
+    job_id = await world.new_job()
+    await world.run_through(job_id)
+    _, predicate, _ = await evidence(world, job_id)
+    hits = {entry["suite"]: entry["hits"] for entry in predicate["data"]["contamination"]}
+    assert hits == {"harmful-requests": 2, "safe-lookalikes": 0}
+
+
+async def test_a_reason_with_control_characters_still_ends_in_evidence(world):
+    job_id = await world.new_job()
+    await world.advance(job_id)
+    request = await world.take()
+    await world.report(
+        request, Failed(error=RunError(code="invalid_training_file", message="field \x1b[2J is unknown"))
+    )
+    await world.run_through(job_id)
+    _, predicate, _ = await evidence(world, job_id)
+    assert predicate["outcome"]["error"]["message"] == "field \ufffd[2J is unknown"

@@ -220,7 +220,7 @@ def played(request: RunRequest, *, refusals_after: float):
             tokens=400,
             longest=30,
             personal_data={},
-            overlap=[],
+            overlap=["harmful-requests/hr-vcr-001", "harmful-requests/hr-src-001"],
             warnings=[],
         )
     if isinstance(task, EvaluateTask):

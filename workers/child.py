@@ -26,6 +26,8 @@ from workers.errors import RunFailure
 
 _LOG_TAIL = 8 * 1024
 _EXIT_GRACE = 20.0
+STALL_SECONDS = 3600.0
+"""A stage that says nothing for this long hangs: loading the largest model takes less."""
 """Seconds that a child which has said its last word may take to exit."""
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 _INHERITED_PREFIXES = ("NVIDIA_",)
@@ -158,11 +160,14 @@ async def _listen(reading: int, on_event: Callable[[Progressed | Checkpointed], 
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
     )
     try:
-        while line := await stream.readline():
+        while line := await asyncio.wait_for(stream.readline(), STALL_SECONDS):
             event = _event.decode(line)
             if isinstance(event, (Completed, Refused)):
                 return event
             on_event(event)
+    except TimeoutError as error:
+        message = f"the stage showed no progress for {STALL_SECONDS} s"
+        raise RunFailure("stage_stalled", message, retryable=True) from error
     except (ValueError, msgspec.MsgspecError) as error:
         raise RunFailure(
             "stage_crashed", f"the stage's process wrote what is no event ({type(error).__name__})", retryable=True

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.control import keys, repository
 from api.control.baselines import cache_key
 from api.control.context import Control
-from api.control.settle import Settlement, settle_run
+from api.control.settle import CONTROL, Settlement, settle_run
 from api.control.stages.attesting import attest
 from api.control.stages.comparing import compare
 from api.control.stages.gating import gate
@@ -38,7 +38,8 @@ CONTROL_STAGES: dict[Stage, ControlStage] = {
 async def advance(control: Control, job_id: str) -> None:
     """Returns when the job waits for a worker or is finished."""
     while (run := await _step(control, job_id)) is not None:
-        await _perform(control, run)
+        if await _perform(control, run) is RunEnd.FAILED_RETRYABLE:
+            return
 
 
 async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
@@ -93,7 +94,7 @@ async def _start(control: Control, session: AsyncSession, job: Job, stage: JobSt
         return None
     stage.state, run.state = StageState.RUNNING.value, "running"
     stage.done, stage.total, stage.unit = 0, 1, "steps"
-    run.worker, run.lease_until = "control", now + LEASE_SECONDS
+    run.worker, run.lease_until = CONTROL, now + LEASE_SECONDS
     return name, run_id
 
 
@@ -133,6 +134,8 @@ def _finish(control: Control, session: AsyncSession, job: Job, stages: list[JobS
         return
     job.outcome = outcome_of(view).value
     job.status = final.value
+    if final is not JobStatus.SUCCEEDED:
+        job.fine_tuned_model = None
     job.finished_at = job.finished_at or control.clock()
     failed = next((row for row in stages if row.state == StageState.FAILED.value), None)
     if failed is not None:
@@ -146,8 +149,8 @@ def _finish(control: Control, session: AsyncSession, job: Job, stages: list[JobS
         session.add(repository.event(job, control.clock(), f"The job failed: {message}", level="error", data=job.error))
 
 
-async def _perform(control: Control, run: tuple[Stage, str]) -> None:
-    """Do one of control's own stages. A fault of ours is retried like a lost worker; it is no verdict about the model."""
+async def _perform(control: Control, run: tuple[Stage, str]) -> RunEnd:
+    """Do one of control's own stages. A fault of ours is tried again later by the sweeper; it is no verdict about the model."""
     stage, run_id = run
     try:
         settlement = await CONTROL_STAGES[stage](control, run_id)
@@ -156,3 +159,4 @@ async def _perform(control: Control, run: tuple[Stage, str]) -> None:
         message = f"The {stage.value} stage failed inside the service ({type(error).__name__}); see its log."
         settlement = Settlement(RunEnd.FAILED_RETRYABLE, error=RunError(code=f"{stage.value}_failed", message=message))
     await settle_run(control, run_id, settlement)
+    return settlement.end

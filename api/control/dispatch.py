@@ -27,8 +27,8 @@ from workers.contract import (
     TuneTask,
 )
 
-GRANT_SECONDS = 24 * 3600
-"""A stage may take this long before its grants expire."""
+GRANT_SECONDS = 6 * 24 * 3600
+"""Waiting for a worker and the stage itself may take this long together; S3 signs for seven days at most."""
 
 
 async def build_request(control: Control, session: AsyncSession, *, job: Job, stage: JobStage, run: Run) -> RunRequest:

@@ -1,6 +1,7 @@
 """Apply what a worker says about its run. A message of a run that no longer owns its stage changes nothing."""
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.control import repository
 from api.control.context import Control
@@ -24,11 +25,17 @@ async def apply(control: Control, message: RunMessage) -> None:
     now = control.clock()
     async with control.database.write() as session:
         run = await session.get(Run, message.run_id)
-        if run is None or run.state not in ACTIVE or run.attempt != message.attempt or message.seq <= run.last_seq:
+        if run is None or run.attempt != message.attempt:
             return
         job = await repository.lock_job(session, run.job_id)
+        await session.refresh(run)
         stage = await session.get(JobStage, run.stage_id)
         if job is None or stage is None or stage.attempt != run.attempt:
+            return
+        # Messages overtake each other: a step's metrics are kept whenever they come, its progress only if it is news.
+        if isinstance(message, Progress) and message.metrics is not None:
+            await _keep_metrics(session, job, message, now)
+        if run.state not in ACTIVE or message.seq <= run.last_seq:
             return
         begun = run.state == "queued"
         run.state, run.last_seq, run.lease_until = "running", message.seq, now + LEASE_SECONDS
@@ -39,9 +46,13 @@ async def apply(control: Control, message: RunMessage) -> None:
                 session.add(repository.event(job, now, "Fine-tuning job started"))
         else:
             stage.done, stage.total, stage.unit = message.done, message.total, message.unit
-            if message.metrics is not None:
-                session.add(_metrics(job, message, now))
         job.status = status_of(view_of(job, await repository.stages_of(session, job.id))).value
+
+
+async def _keep_metrics(session: AsyncSession, job: Job, message: Progress, now: int) -> None:
+    row = _metrics(job, message, now)
+    if not await repository.has_event(session, row.dedupe or ""):
+        session.add(row)
 
 
 def _metrics(job: Job, message: Progress, now: int) -> JobEvent:

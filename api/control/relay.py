@@ -9,8 +9,10 @@ import structlog
 from api.control import repository
 from api.control.context import Control
 from api.control.dispatch import build_request
+from api.control.settle import Settlement, settle_run
 from api.db.models import Job, JobStage, OutboxMessage, Run
-from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, RUN_FUNCTION, WORK_QUEUE, encode
+from api.jobs.lifecycle import RunEnd
+from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, RUN_FUNCTION, WORK_QUEUE, RunError, encode
 
 log = structlog.get_logger()
 
@@ -38,7 +40,15 @@ async def publish_run(control: Control, run_id: str) -> None:
             return
         job = await session.get_one(Job, run.job_id)
         stage = await session.get_one(JobStage, run.stage_id)
-        request = await build_request(control, session, job=job, stage=stage, run=run)
+        try:
+            request = await build_request(control, session, job=job, stage=stage, run=run)
+        except Exception:  # one job that cannot be handed over must not hold up the others
+            log.exception("request not built", run_id=run_id, job_id=job.id)
+            request = None
+    if request is None:
+        error = RunError(code="dispatch_failed", message=f"The {stage.name} stage could not be handed to a worker.")
+        await settle_run(control, run_id, Settlement(RunEnd.FAILED_RETRYABLE, error=error))
+        return
     await control.queue.publish(WORK_QUEUE, RUN_FUNCTION, encode(request).decode(), message_id=run_id)
     log.info("run published", run_id=run_id, job_id=job.id, stage=stage.name, attempt=run.attempt)
 

@@ -50,6 +50,15 @@ async def cached_baseline(session: AsyncSession, project_id: str, cache_key: str
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def has_event(session: AsyncSession, dedupe: str) -> bool:
+    return (await session.execute(select(JobEvent.sequence).where(JobEvent.dedupe == dedupe))).first() is not None
+
+
+async def last_run(session: AsyncSession, job_id: str) -> Run | None:
+    query = select(Run).where(Run.job_id == job_id).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 async def unpublished(session: AsyncSession, limit: int = 100) -> list[OutboxMessage]:
     query = (
         select(OutboxMessage).where(OutboxMessage.published_at.is_(None)).order_by(OutboxMessage.sequence).limit(limit)

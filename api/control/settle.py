@@ -1,11 +1,13 @@
 """Apply the end of a run: the one place where an attempt's result becomes the stage's, and where attempts are fenced."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.control import repository
@@ -31,6 +33,14 @@ from workers.contract import (
 log = structlog.get_logger()
 
 ACTIVE = ("queued", "running")
+CONTROL = "control"
+"""What stands in for a worker's name in the runs of control's own stages."""
+RESULTS: dict[Stage, type[Result]] = {
+    Stage.SCREEN: ScreenResult,
+    Stage.BASELINE: EvaluationResult,
+    Stage.TUNE: TuneResult,
+    Stage.CANDIDATE: EvaluationResult,
+}
 Change = Callable[[AsyncSession, Job], None]
 
 
@@ -68,7 +78,9 @@ async def settle_from_report(control: Control, run: Run) -> bool:
             error=RunError(code="unreadable_report", message="The worker's report could not be read."),
         )
     else:
-        settlement = settlement_of(report)
+        mine = (report.run_id, report.attempt) == (run.id, run.attempt)
+        foreign = RunError(code="report_mismatch", message="The stored report belongs to another run.")
+        settlement = settlement_of(report) if mine else Settlement(RunEnd.FAILED_RETRYABLE, error=foreign)
     await settle_run(control, run.id, settlement)
     return True
 
@@ -81,11 +93,13 @@ async def settle_run(control: Control, run_id: str, settlement: Settlement) -> N
         if run is None or run.state not in ACTIVE:
             return
         job = await repository.lock_job(session, run.job_id)
+        await session.refresh(run)
         stage = await session.get(JobStage, run.stage_id)
-        if job is None or stage is None:
+        if job is None or stage is None or run.state not in ACTIVE:
             return
+        settlement = _reconsidered(settlement, job, Stage(stage.name))
         run.state, run.finished_at, run.lease_until = _run_state(settlement.end), now, None
-        if stage.attempt != run.attempt:
+        if stage.attempt != run.attempt or stage.state not in ACTIVE:
             return
         view = StageView(Stage(stage.name), StageState(stage.state), stage.attempt)
         stage.state = settle(view, settlement.end).value
@@ -99,12 +113,40 @@ async def settle_run(control: Control, run_id: str, settlement: Settlement) -> N
         if stage.state == StageState.SUCCEEDED.value:
             stage.done = stage.total = max(stage.total, 1)
             stage.result_key, stage.error = run.report_key, None
-            _succeeded(session, job, run, settlement)
-        repository.wake(session, job, now)
+            await _succeeded(session, job, run, settlement)
+        # Control's own stages wait for the sweeper before they try again; whatever was wrong needs time to pass.
+        if not (stage.state == StageState.PENDING.value and run.worker == CONTROL):
+            repository.wake(session, job, now)
     await control.queue.forget(run_id)
 
 
-def _succeeded(session: AsyncSession, job: Job, run: Run, settlement: Settlement) -> None:
+def _reconsidered(settlement: Settlement, job: Job, stage: Stage) -> Settlement:
+    """What the end means now that the job is locked: a cancelled job takes no result any more, and a worker that stopped
+    without anybody having asked for it is one that was given up too early."""
+    if job.cancel_requested and stage is not Stage.ATTEST:
+        return Settlement(RunEnd.STOPPED)
+    if settlement.end is RunEnd.STOPPED:
+        return Settlement(RunEnd.LOST, error=RunError(code="worker_lost", message="The worker was stopped."))
+    expected = RESULTS.get(stage)
+    if settlement.end is RunEnd.SUCCEEDED and expected is not None and not isinstance(settlement.result, expected):
+        message = "The worker reported another stage's result."
+        return Settlement(RunEnd.FAILED, error=RunError(code="report_mismatch", message=message))
+    return settlement
+
+
+async def _keep_baseline(session: AsyncSession, job: Job, run: Run, now: int) -> None:
+    """For later jobs. Two jobs may measure the same base at once: the first to end is kept."""
+    key = cache_key(job)
+    if await repository.cached_baseline(session, job.project_id, key) is not None:
+        return
+    baseline = Baseline(id=new_id("base-"), cache_key=key, report_key=run.report_key, created_at=now)
+    baseline.organization_id, baseline.project_id = job.organization_id, job.project_id
+    with contextlib.suppress(IntegrityError):
+        async with session.begin_nested():
+            session.add(baseline)
+
+
+async def _succeeded(session: AsyncSession, job: Job, run: Run, settlement: Settlement) -> None:
     """What a stage's success means for the job."""
     now = run.finished_at or run.created_at
     match settlement.result:
@@ -113,9 +155,7 @@ def _succeeded(session: AsyncSession, job: Job, run: Run, settlement: Settlement
                 session.add(repository.event(job, now, warning, level="warn"))
             session.add(repository.event(job, now, "Files validated, moving job to queued state"))
         case EvaluationResult() as evaluated if evaluated.model_manifest_digest == job.base_manifest_digest:
-            baseline = Baseline(id=new_id("base-"), cache_key=cache_key(job), report_key=run.report_key, created_at=now)
-            baseline.organization_id, baseline.project_id = job.organization_id, job.project_id
-            session.add(baseline)
+            await _keep_baseline(session, job, run, now)
         case TuneResult() as tuned:
             job.trained_tokens = tuned.trained_tokens
     if settlement.change is not None:

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workers.contract import Stage
+from workers.contract import WORKER_STAGES, Stage
 
 MAX_ATTEMPTS = 3
-"""Attempts at one stage before a fault that might pass is taken for one that will not."""
+"""Attempts at a worker's stage before a fault that might pass is taken for one that will not."""
+CONTROL_ATTEMPTS = 8
+"""The same for control's own stages, which wait longer between attempts (``api.control.sweeper``)."""
+ATTEST_ATTEMPTS = 30
+"""Evidence is tried for hours: without it the job has no end that anybody could believe."""
 
 
 class JobStatus(StrEnum):
@@ -130,9 +134,15 @@ def settle(stage: StageView, end: RunEnd) -> StageState:
         return StageState.SUCCEEDED
     if end is RunEnd.STOPPED:
         return StageState.CANCELLED
-    if end is RunEnd.FAILED or stage.attempt >= MAX_ATTEMPTS:
+    if end is RunEnd.FAILED or stage.attempt >= attempts_allowed(stage.name):
         return StageState.FAILED
     return StageState.PENDING
+
+
+def attempts_allowed(stage: Stage) -> int:
+    if stage in WORKER_STAGES:
+        return MAX_ATTEMPTS
+    return ATTEST_ATTEMPTS if stage is Stage.ATTEST else CONTROL_ATTEMPTS
 
 
 def outcome_of(job: JobView) -> JobOutcome:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.db.models import TunedModel
+from api.db.models import Attestation, TunedModel
 from api.jobs.lifecycle import JobOutcome
 from api.tenancy.scope import Scope
 
@@ -15,6 +15,7 @@ def _released(scope: Scope) -> ColumnElement[bool]:
         TunedModel.organization_id == scope.organization_id,
         TunedModel.project_id == scope.project_id,
         TunedModel.state == JobOutcome.RELEASED.value,
+        exists().where(Attestation.job_id == TunedModel.job_id, Attestation.outcome == JobOutcome.RELEASED.value),
     )
 
 

@@ -61,7 +61,8 @@ class DemoOptions:
 def run_demo(layout: Layout, options: DemoOptions) -> int:
     """0 when the evidence was issued and verified, whatever the gate decided."""
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
     try:
         with _stack(layout, console) as (url, key):
             client = OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=2)
@@ -89,7 +90,8 @@ def _stack(layout: Layout, console: Console) -> Iterator[tuple[str, str]]:
         yield state["url"], layout.api_key_file.read_text()
         return
     began = time.monotonic()
-    log = (layout.logs / "supervisor.log").open("ab")
+    # `serve` prints the API key: its log is its owner's alone.
+    log = os.fdopen(os.open(layout.logs / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
     server = subprocess.Popen(
         [sys.executable, "-m", "infra.local", "--var", str(layout.root), "serve"],
         stdout=log,
@@ -149,7 +151,8 @@ def _follow(client: OpenAI, job_id: str, console: Console) -> None:
             job = client.fine_tuning.jobs.retrieve(job_id)
             stages = client.get(f"/fine_tuning/jobs/{job_id}/stages", cast_to=object)
             display.update(stages["data"], _latest_loss(client, job_id))  # type: ignore[index]
-            if job.status in {"succeeded", "failed", "cancelled"} and getattr(job, "attestation", None):
+            attested = stages["data"][-1]["state"]  # type: ignore[index]
+            if job.status in {"succeeded", "failed", "cancelled"} and attested in {"succeeded", "failed"}:
                 return
             time.sleep(0.5)
 
@@ -179,6 +182,8 @@ def _save_evidence(client: OpenAI, layout: Layout, job: Any, console: Console) -
     directory = layout.root / "demo"
     directory.mkdir(parents=True, exist_ok=True)
     bundle, trust = directory / "demo.resilience.json", directory / "trust.json"
+    if not job.attestation:
+        raise StackError(f"the job ended without evidence; see {layout.logs / 'control.log'}")
     attestation_id = job.attestation["id"]
     from openai._legacy_response import HttpxBinaryResponseContent
 

@@ -80,7 +80,8 @@ class Layout:
     def prepare(self) -> None:
         for directory in (self.root, self.models, self.logs, self.root / "keys", self.root / "valkey"):
             directory.mkdir(parents=True, exist_ok=True)
-        (self.root / "keys").chmod(0o700)
+        for private in (self.root, self.root / "keys"):
+            private.chmod(0o700)
         self.valkey_socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def secret(self, name: str) -> str:

@@ -44,6 +44,9 @@ async def compare(control: Control, run_id: str) -> Settlement:
     if reports.baseline is None or reports.candidate is None or job.plan is None:
         error = RunError(code="comparison_failed", message="A measurement that the comparison needs is missing.")
         return Settlement(RunEnd.FAILED, error=error)
+    if reports.tune is None or reports.candidate.model_manifest_digest != reports.tune.manifest_digest:
+        error = RunError(code="report_mismatch", message="The measured model is not the one that the tuning made.")
+        return Settlement(RunEnd.FAILED, error=error)
     if differing := differences(reports.baseline, reports.candidate):
         await _forget_baseline(control, job)
         message = (

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from api.control.relay import relay
-from api.db.models import Attestation, Base, Baseline, Run, TunedModel
+from api.db.models import Attestation, Base, Baseline, Job, Run, TunedModel
 from attestations import bundle as bundles
 from attestations import trust
 from attestations.documents import moment
@@ -20,6 +20,7 @@ from workers.contract import (
     Failed,
     Progress,
     RunError,
+    ScreenResult,
     ScreenTask,
     Succeeded,
     TuneTask,
@@ -288,3 +289,50 @@ async def test_a_reason_with_control_characters_still_ends_in_evidence(world):
     await world.run_through(job_id)
     _, predicate, _ = await evidence(world, job_id)
     assert predicate["outcome"]["error"]["message"] == "field \ufffd[2J is unknown"
+
+
+async def test_two_jobs_that_measure_the_same_base_at_once_both_end(world):
+    jobs = [await world.new_job(), await world.new_job()]
+    for job_id in jobs:
+        await world.advance(job_id)
+    for _ in range(12):
+        request = await world.take()
+        if request is None:
+            break
+        await world.report(request, Succeeded(result=played(request, refusals_after=1.0)))
+        for job_id in jobs:
+            await world.advance(job_id)
+    assert [(await world.job(job_id)).status for job_id in jobs] == ["succeeded", "succeeded"]
+    async with world.control.database.read() as session:
+        assert (await session.execute(select(func.count()).select_from(Baseline))).scalar_one() == 1
+
+
+async def test_a_cancellation_beats_a_result_that_comes_at_the_same_time(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    async with world.control.database.write() as session:
+        job = await session.get_one(Job, job_id)
+        job.cancel_requested = True
+    await world.report(request, Succeeded(result=played(request, refusals_after=1.0)))
+    job = await world.run_through(job_id)
+    assert job.outcome == "cancelled"
+    assert (await world.stages(job_id))["tune"].state == "cancelled"
+
+
+async def test_a_report_of_another_stage_is_refused(world):
+    job_id = await world.new_job()
+    request = await start_tuning(world, job_id)
+    screened = ScreenResult(
+        records=1,
+        by_source=[],
+        duplicates=0,
+        truncated=0,
+        tokens=1,
+        longest=1,
+        personal_data={},
+        overlap=[],
+        warnings=[],
+    )
+    await world.report(request, Succeeded(result=screened))
+    job = await world.run_through(job_id)
+    assert (job.status, job.error["code"]) == ("failed", "report_mismatch")

@@ -7,13 +7,13 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import insert
 
-from api.db.models import TunedModel
+from api.db.models import Attestation, TunedModel
 from tests.api.conftest import Upload
 from tests.api.jobs.test_jobs import in_database
 from tests.api.serving import ALIAS, BASE, Served
 
 
-def tuned(served: Served, client: OpenAI, upload: Upload, state: str) -> str:
+def tuned(served: Served, client: OpenAI, upload: Upload, state: str, *, attested: bool = True) -> str:
     job = client.fine_tuning.jobs.create(model=BASE, training_file=upload().id)
     name = f"ft:{BASE}:org-default::{job.id[-8:]}"
     row = {
@@ -21,7 +21,18 @@ def tuned(served: Served, client: OpenAI, upload: Upload, state: str) -> str:
         "state": state, "manifest_digest": "ef" * 32, "archive_key": "k", "created_at": 7,
     }  # fmt: skip
     in_database(served, insert(TunedModel).values(row))
+    if attested:
+        evidence = {name: row[name] for name in ("organization_id", "project_id", "job_id")} | {
+            "id": f"att-{job.id[-8:]}", "outcome": state, "statement_digest": "ab" * 32, "bundle_key": "k",
+            "issued_at": 7, "valid_until": 8,
+        }  # fmt: skip
+        in_database(served, insert(Attestation).values(evidence))
     return name
+
+
+def test_a_model_without_evidence_is_not_offered(client: OpenAI, upload: Upload, served: Served) -> None:
+    tuned(served, client, upload, "released", attested=False)
+    assert [model.id for model in client.models.list()] == [BASE]
 
 
 def test_bases_are_listed_and_aliases_found(client: OpenAI) -> None:

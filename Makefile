@@ -6,6 +6,9 @@ MIX ?= 0
 PROFILE ?= standard
 EPOCHS ?= 3
 BIN := .venv/bin
+# What `make check` runs: the pure rules, the control plane on SQLite, the documents. `make test` runs everything.
+FAST := tests/attestations tests/infra tests/test_documents.py tests/api/jobs/test_lifecycle.py tests/api/control \
+	tests/workers/datasets tests/workers/test_original_items.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -29,7 +32,7 @@ check: .venv/dev ## format, lint, types, import contracts and the fast tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -m "not ml and not e2e and not gpu and not slow" -n 2
+	@$(BIN)/python -m pytest -m "not ml and not e2e and not gpu" -k "not postgresql" $(FAST)
 
 format: .venv/dev ## format the code
 	@$(BIN)/ruff format .

@@ -1,4 +1,6 @@
-"""When two baselines are the same measurement: when everything that could change it is. Never by a model's name."""
+"""When two baselines are the same measurement: by the digests of what is asked and who asks, never by a model's name.
+
+Hardware and software are not known before a worker has it; ``stages.comparing`` refuses to compare across them."""
 
 from api.control.decoding import BATCH_SIZE
 from api.db.models import Job

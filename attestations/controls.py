@@ -12,12 +12,13 @@ the findings to rows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from attestations.clusters import ClusterTotals, clustered_p
-from attestations.documents import Name
+from attestations.digests import Sha256
+from attestations.documents import SINCE_0_3, Name
 from attestations.errors import MalformedError
 from attestations.statistics import CONTEXT, FAMILY_LEVEL, PairedTable, mcnemar_p
 
@@ -44,13 +45,14 @@ class ControlState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PlannedControl:
     """One control of one suite and metric. `level` names the variation (negative) or the degree of damage (positive);
-    `items` are the pairs planned."""
+    `items` are the pairs planned. `adapter` is the digest of what did the damage, of a positive control."""
 
     kind: ControlKind
     level: Name
     metric: Name
     suite: Name
     items: int
+    adapter: Sha256 | None = field(default=None, metadata=SINCE_0_3)
 
 
 @dataclass(frozen=True, slots=True)

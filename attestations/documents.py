@@ -6,7 +6,7 @@ not have is refused, because a verifier must not accept what it does not underst
 never negative), bool, StrEnum, dataclass, `tuple[X, ...]`, `Mapping[str, str]`, and `Annotated` forms of str below.
 Rules between fields live in the dataclass's `__post_init__`, raised as `MalformedError`; `decode` adds the path.
 
-A later schema only adds optional fields, marked by `SINCE_0_2`. A document of an earlier schema is read as the same
+A later schema only adds optional fields, marked by `SINCE_0_2` or `SINCE_0_3`. A document of an earlier schema is read as the same
 dataclass, and `refuse_newer`, called by whoever reads its `schema`, refuses what that schema did not have.
 """
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 MAX_ITEMS = 4096
 SINCE_0_2 = {"since": "0.2.0"}
 """Metadata of an optional field that documents have from schema 0.2.0 on."""
+SINCE_0_3 = {"since": "0.3.0"}
+"""The same, from schema 0.3.0 on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ Digest = Annotated[str, Text("a SHA-256 digest in 64 lower-case hex digits", re.
 Figure = Annotated[
     str,
     Text('a decimal number in a string, like "0.05"', re.compile(r"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,12})?"), 26),
+]
+Magnitude = Annotated[
+    str,
+    Text('a positive number like "1.6e21"', re.compile(r"[1-9](?:\.[0-9]{1,6})?e(?:0|[1-9][0-9]?)"), 12),
 ]
 Moment = Annotated[
     str,

@@ -6,7 +6,6 @@ row, a margin or a threshold that was changed after the results were seen shows 
 canonical bytes; `parse` accepts those alone. The schema chooses the rule of its verdicts; `Plan.judge_rows` applies it.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +14,15 @@ from itertools import pairwise
 
 from attestations import canonical, documents
 from attestations.controls import ControlResult, PlannedControl
-from attestations.documents import SINCE_0_2, Digest, Figure, Moment, Name, parse_moment
+from attestations.digests import Sha256
+from attestations.documents import SINCE_0_2, Figure, Moment, Name, parse_moment
 from attestations.errors import MalformedError
 from attestations.gate import Policy
 from attestations.judging import JudgingContext, judge
 from attestations.verdicts import RULE, RULE_0_1, JudgedRow, Measurement, RegisteredRow, Role, RowKey
 
 SCHEMA = "0.2.0"
-RULES = {"0.1.0": RULE_0_1, SCHEMA: RULE}
+RULES = {"0.1.0": RULE_0_1, SCHEMA: RULE, "0.3.0": RULE}
 MAX_BYTES = 4 * 1024 * 1024
 MAX_ROWS = 512
 MAX_CANDIDATES = 8
@@ -30,17 +30,6 @@ MAX_CONTROLS = 256
 MAX_JUDGES = 32
 MAX_ROW_JUDGES = 8
 _SCALE = re.compile(r"0\.[0-9]{1,6}|1")
-
-
-@dataclass(frozen=True, slots=True)
-class Sha256:
-    """A digest in in-toto's DigestSet form, `{"sha256": hex}`."""
-
-    sha256: Digest
-
-    @classmethod
-    def of(cls, content: bytes) -> "Sha256":
-        return cls(hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from enum import StrEnum
 from attestations import documents
 from attestations.clusters import ClusterTotals
 from attestations.controls import ControlResult
+from attestations.digests import Sha256
 from attestations.documents import SINCE_0_2, Digest, Figure, Moment, Name, parse_moment
 from attestations.errors import MalformedError
 from attestations.gate import BlockingRow, GateDecision, GateOutcome, Policy
-from attestations.plan import Sha256
 from attestations.records import OutputsRef, Review, ReviewDecision, require_countable, require_order
 from attestations.rows import Regressions
 from attestations.statistics import PairedDifferences, PairedTable

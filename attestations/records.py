@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from attestations.digests import Sha256
 from attestations.documents import Moment, Name, parse_moment
 from attestations.errors import MalformedError
-from attestations.plan import Sha256
 from attestations.statistics import PairedDifferences, PairedTable
 
 MAX_TABLES = 16_384

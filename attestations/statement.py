@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attestations import canonical, documents
+from attestations.digests import Sha256
 from attestations.documents import Digest, Moment, Name, parse_moment
 from attestations.errors import MalformedError
-from attestations.plan import Sha256
 from attestations.predicate import PREDICATE_TYPE, ResiliencePredicate
 from attestations.rows import Regressions
 from attestations.verdicts import RULE, JudgedRow

@@ -29,6 +29,7 @@ from attestations import dsse, manifest, plan, policy, statement, trust
 from attestations.bundle import Bundle
 from attestations.claims import row_name
 from attestations.controls import ControlFinding
+from attestations.digests import Sha256
 from attestations.documents import parse_moment
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import (
@@ -41,7 +42,7 @@ from attestations.findings import (
     rejected,
     stale,
 )
-from attestations.plan import Plan, Sha256
+from attestations.plan import Plan
 from attestations.policy import AcceptancePolicy
 from attestations.predicate import OutcomeStatus, ResiliencePredicate
 from attestations.recompute import Recomputed, recompute

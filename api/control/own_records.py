@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from api.control.suites import OWN_RECORDS, sample_digest
 from api.jobs.request import JobRequest
 from attestations import canonical
-from attestations.plan import PlannedSuite, Sha256
+from attestations.digests import Sha256
+from attestations.plan import PlannedSuite
 from attestations.verdicts import WHOLE_SUITE, Kind, RegisteredRow, Role, Worse
 from workers.catalog.split import Split, split
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from api.jobs.request import JobRequest
 from api.storage import ObjectMissing, Storage
 from attestations import canonical
+from attestations.digests import Sha256
 from attestations.documents import Figure
 from attestations.gate import Erosion, Policy
-from attestations.plan import Plan, PlannedSuite, Sha256
+from attestations.plan import Plan, PlannedSuite
 from workers.catalog import Item, Profile, Suite, SuiteError, parse_suite
 from workers.catalog.policies import EROSION
 from workers.catalog.suites import MAX_SUITE_BYTES

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from api.issuance.facts import JobFacts, Judged
 from attestations.claims import reason_sentence, row_name
 from attestations.controls import ControlKind
-from attestations.plan import Plan, Sha256
+from attestations.digests import Sha256
+from attestations.plan import Plan
 from attestations.predicate import Boundaries, OutcomeStatus, Requirement
 from attestations.verdicts import JudgedRow, Role, Verdict
 

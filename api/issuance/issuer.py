@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from attestations import dsse
 from attestations.bundle import Bundle
+from attestations.digests import Sha256
 from attestations.keys import LocalSigner, load_public_key, refuse_bad_signature
-from attestations.plan import Plan, Sha256
+from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
 from attestations.statement import JobRecord, build_statement
 

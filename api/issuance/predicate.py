@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from api.issuance.boundaries import boundaries_of, not_claimed, plain
 from api.issuance.facts import Candidate, JobFacts, Judged
+from attestations.digests import Sha256
 from attestations.documents import moment
 from attestations.manifest import parse as parse_manifest
-from attestations.plan import Sha256
 from attestations.predicate import (
     BaseModel,
     CandidateRecord,

@@ -8,8 +8,9 @@ from pathlib import Path
 from attestations import bundle as bundle_format
 from attestations import dsse, gate, manifest, predicate, statement
 from attestations.bundle import Bundle
+from attestations.digests import Sha256
 from attestations.keys import LocalSigner
-from attestations.plan import Decoding, Plan, PlannedBase, PlannedJudge, PlannedSuite, Sha256
+from attestations.plan import Decoding, Plan, PlannedBase, PlannedJudge, PlannedSuite
 from attestations.records import ReviewDecision
 from attestations.statistics import PairedDifferences, PairedTable
 from attestations.trust import TrustRoot, trusted_key

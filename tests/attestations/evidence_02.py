@@ -8,10 +8,11 @@ from pathlib import Path
 from attestations import gate
 from attestations.clusters import ClusterTotals
 from attestations.controls import ControlKind, ControlResult, PlannedControl
+from attestations.digests import Sha256
 from attestations.gate import Action, BlockRule, GateOutcome, Policy, PolicySuite
 from attestations.keys import LocalSigner
 from attestations.manifest import Manifest
-from attestations.plan import Plan, PlannedJudge, PlannedSuite, Sha256
+from attestations.plan import Plan, PlannedJudge, PlannedSuite
 from attestations.predicate import CandidateRecord, EvaluationRow
 from attestations.records import OutputsRef, OutputTree, Review, ReviewDecision
 from attestations.rows import Regressions

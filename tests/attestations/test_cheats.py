@@ -10,11 +10,11 @@ import pytest
 from attestations import judging
 from attestations.clusters import ClusterTotals
 from attestations.controls import ControlKind, ControlResult, PlannedControl
+from attestations.digests import Sha256
 from attestations.errors import MalformedError
 from attestations.findings import Status
 from attestations.gate import Action, GateOutcome, Policy, decide
 from attestations.judging import NO_CONTEXT, JudgingContext, judge
-from attestations.plan import Sha256
 from attestations.predicate import EvaluationRow, Outcome, OutcomeStatus
 from attestations.report import report_text
 from attestations.row_figures import describe

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from attestations import canonical, plan
+from attestations.digests import Sha256
 from attestations.errors import MalformedError
-from attestations.plan import PlannedSuite, Sha256
+from attestations.plan import PlannedSuite
 from attestations.verdicts import RULE, RULE_0_1
 from tests.attestations.evidence import ROWS, make_plan
 from tests.attestations.evidence_02 import CONTROLS, HELD_CONTROLS, make_plan_02

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from attestations import canonical, documents, statement
+from attestations.digests import Sha256
 from attestations.errors import MalformedError
 from attestations.findings import ExitCode, Status
 from attestations.gate import GateOutcome
-from attestations.plan import Plan, Sha256
+from attestations.plan import Plan
 from attestations.predicate import CandidateRecord, GateAnswer, Outcome, OutcomeStatus
 from attestations.records import ReviewDecision
 from attestations.statistics import PairedTable

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attestations import bundle, canonical, manifest, plan, statement, trust
+from attestations.digests import Sha256
 from attestations.errors import AttestationError
 from attestations.findings import ExitCode, Status
 from attestations.gate import DEFAULT_POLICY
 from attestations.keys import LocalSigner
-from attestations.plan import Sha256
 from attestations.predicate import EvaluationRow, GateAnswer, Outcome, OutcomeStatus, PolicyRef
 from attestations.statistics import PairedTable
 from attestations.verdicts import Verdict

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attestations import bundle, canonical
+from attestations.digests import Sha256
 from attestations.errors import AttestationError
 from attestations.findings import ExitCode
-from attestations.plan import Sha256
 from attestations.report import report_text
 from attestations.verify import verify
 from tests.attestations.evidence import NOW, Evidence

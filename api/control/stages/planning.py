@@ -19,8 +19,9 @@ from api.db.models import Job, Run
 from api.jobs.lifecycle import RunEnd
 from api.jobs.request import JobRequest, stored_request
 from attestations.controls import PlannedControl
+from attestations.digests import Sha256
 from attestations.documents import moment
-from attestations.plan import MAX_ROWS, Decoding, Plan, PlannedBase, PlannedJudge, Sha256
+from attestations.plan import MAX_ROWS, Decoding, Plan, PlannedBase, PlannedJudge
 from attestations.verdicts import RegisteredRow
 from workers.catalog import PROFILES, BaseModel, Profile, ScorerInfo, judge, margin, scorers
 from workers.catalog.calibration import kappa

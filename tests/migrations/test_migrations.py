@@ -71,6 +71,31 @@ def test_an_older_database_keeps_its_rows_and_its_keys_gain_no_right(empty_url):
     assert _selected(empty_url, "SELECT name, rights FROM api_keys") in ([("mine", "[]")], [("mine", [])])
 
 
+def test_an_attestation_from_before_there_was_a_status_stays_private_and_has_none(empty_url):
+    run.upgrade(empty_url, "0002")
+    columns = "id, job_id, outcome, statement_digest, bundle_key, issued_at, valid_until, organization_id, project_id"
+    job = {
+        "id": "j", "status": "failed", "model": "m", "base": "m", "base_manifest_digest": "d", "training_file": "f",
+        "dataset_key": "k", "dataset_digest": "d", "dataset_name": "n", "request": "{}", "provenance": "{}",
+        "request_digest": "d", "created_by": "c", "organization_id": "o", "project_id": "p",
+    }  # fmt: skip
+    quoted = ", ".join(f"'{value}'" for value in job.values())
+    _execute(
+        empty_url,
+        "INSERT INTO organizations (id, name, created_at) VALUES ('o', 'o', 1)",
+        "INSERT INTO projects (id, organization_id, name, created_at) VALUES ('p', 'o', 'p', 1)",
+        f"INSERT INTO jobs ({', '.join(job)}, created_at, cancel_requested) VALUES ({quoted}, 1, false)",
+        f"INSERT INTO attestations ({columns}) VALUES ('a', 'j', 'failed', 'd', 'b', 1, 2, 'o', 'p')",
+    )
+    run.upgrade(empty_url)
+    run.check(empty_url)
+    assert _selected(empty_url, "SELECT id, published_at, listing, openings_key FROM attestations") == [
+        ("a", None, None, None)
+    ]
+    run.downgrade(empty_url, "0002")
+    assert _selected(empty_url, "SELECT id, issued_at FROM attestations") == [("a", 1)]
+
+
 def test_two_upgrades_at_once_do_the_work_once(empty_url):
     env = os.environ | {"TUNEPROOF_DATABASE_URL": empty_url}
     started = [

@@ -5,7 +5,7 @@ each query says what it loads.
 """
 
 from api.db.models.base import Base, Scoped
-from api.db.models.evidence import Attestation
+from api.db.models.evidence import Attestation, StatusChange, StatusEntry, StatusList
 from api.db.models.files import File
 from api.db.models.jobs import Job, JobEvent, JobReview, JobStage, Run
 from api.db.models.outbox import OutboxMessage
@@ -27,5 +27,8 @@ __all__ = [
     "Project",
     "Run",
     "Scoped",
+    "StatusChange",
+    "StatusEntry",
+    "StatusList",
     "TunedModel",
 ]

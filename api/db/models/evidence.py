@@ -1,15 +1,21 @@
-"""Issued attestations."""
+"""Issued attestations, and what is said of them afterwards: whether they still hold, and whether the world may see them."""
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.db.models.base import Base, Digest, Id, Scoped
+from api.db.models.base import Base, Digest, Id, JsonObject, Scoped, Sequence
 
 
 class Attestation(Scoped, Base):
-    """The index of what was issued; the signed bytes themselves lie in storage under ``bundle_key``."""
+    """The index of what was issued; the signed bytes themselves lie in storage under ``bundle_key``.
+
+    ``openings_key`` is the object with the openings of what the statement hides, where it hides anything. ``listing`` is
+    what the public index says of it, read from the signed statement when it was published; both it and ``published_at``
+    are there only while it is published.
+    """
 
     __tablename__ = "attestations"
+    __table_args__ = (Index("ix_attestations_published", "published_at", "id"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), unique=True)
@@ -18,3 +24,64 @@ class Attestation(Scoped, Base):
     bundle_key: Mapped[str] = mapped_column(Text)
     issued_at: Mapped[int]
     valid_until: Mapped[int]
+    openings_key: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[int | None]
+    listing: Mapped[JsonObject | None]
+
+
+class StatusList(Base):
+    """A token status list: one for many attestations of all projects, so that looking one up says little about which.
+
+    Its entries are ``status_entries``. ``revision`` counts the changes, ``signed_revision`` is the one that ``token`` speaks
+    of: where they differ, control signs anew. The token is stored here and not beside the bundles, because a later one
+    must never be replaced by an earlier one, which takes a transaction. ``entries`` counts what was handed out.
+    """
+
+    __tablename__ = "status_lists"
+
+    number: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=True)
+    base_url: Mapped[str] = mapped_column(Text)
+    entries: Mapped[int]
+    revision: Mapped[int]
+    signed_revision: Mapped[int | None]
+    token: Mapped[str | None] = mapped_column(Text)
+    signed_at: Mapped[int | None]
+    expires_at: Mapped[int | None]
+    created_at: Mapped[int]
+
+
+class StatusEntry(Scoped, Base):
+    """The place of one attestation in a list, taken before it is signed, and its state (``api.evidence.lifecycle``).
+
+    It refers to no row of ``attestations``: where issuing failed, the place stays taken and says nothing.
+    """
+
+    __tablename__ = "status_entries"
+    __table_args__ = (UniqueConstraint("attestation_id"),)
+
+    list_number: Mapped[int] = mapped_column(Sequence, ForeignKey("status_lists.number"), primary_key=True)
+    idx: Mapped[int] = mapped_column(primary_key=True)
+    attestation_id: Mapped[str] = mapped_column(Id)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(32))
+    note: Mapped[str | None] = mapped_column(Text)
+    superseded_by: Mapped[str | None] = mapped_column(Id)
+    revision: Mapped[int]
+    changed_at: Mapped[int | None]
+    created_at: Mapped[int]
+
+
+class StatusChange(Scoped, Base):
+    """One change of an attestation's state, never altered. ``changed_by`` is the key that asked for it."""
+
+    __tablename__ = "status_changes"
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=True)
+    attestation_id: Mapped[str] = mapped_column(Id, ForeignKey("attestations.id"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(32))
+    note: Mapped[str | None] = mapped_column(Text)
+    superseded_by: Mapped[str | None] = mapped_column(Id)
+    changed_by: Mapped[str] = mapped_column(Id)
+    changed_by_name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[int]

@@ -124,7 +124,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.schema not in RULES:
-            raise MalformedError("plan.schema", f"this version reads plans of schema {' and '.join(RULES)}")
+            raise MalformedError("plan.schema", f"this version reads plans of schema {', '.join(RULES)}")
         documents.refuse_newer(self, self.schema)
         parse_moment(self.created_at)
         self._refuse_bad_rows()

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from attestations import documents
+from attestations.boundaries import Boundaries
 from attestations.clusters import ClusterTotals
 from attestations.controls import ControlResult
 from attestations.digests import Sha256
-from attestations.documents import SINCE_0_2, Digest, Figure, Moment, Name, parse_moment
+from attestations.documents import SINCE_0_2, SINCE_0_3, Figure, Moment, Name, parse_moment
 from attestations.errors import MalformedError
 from attestations.gate import BlockingRow, GateDecision, GateOutcome, Policy
 from attestations.records import OutputsRef, Review, ReviewDecision, require_countable, require_order
 from attestations.rows import Regressions
 from attestations.statistics import PairedDifferences, PairedTable
+from attestations.tuned import Model, Tuning
 from attestations.verdicts import (
     RULE_0_1,
     Agreement,
@@ -41,7 +43,9 @@ from attestations.verdicts import (
 SPECIFICATIONS = "https://tuneproof.example/spec"
 PREDICATE_TYPE = f"{SPECIFICATIONS}/resilience/v0.1"
 SCHEMA = "0.2.0"
-SCHEMAS = ("0.1.0", SCHEMA)
+SCHEMAS = ("0.1.0", SCHEMA, "0.3.0")
+BOUNDED_SINCE = "0.3.0"
+"""The schema from which boundaries, the signed plan and the place of the status are there without exception."""
 
 
 class OutcomeStatus(StrEnum):
@@ -107,64 +111,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestDigest:
-    sha256: Digest
-    dir_hash: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestRef:
-    """The manifest of everything that is served; its bytes travel in the bundle."""
-
-    digest: ManifestDigest
-    files: int
-    bytes: int
-    media_type: Name = "application/vnd.tuneproof.manifest.v1+json"
-
-
-@dataclass(frozen=True, slots=True)
-class BaseModel:
-    name: Name
-    manifest: Sha256 | None = None
-    licence: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Digests of what shapes answers beside the weights; absent where nothing of the kind is served."""
-
-    tokenizer: Sha256 | None = None
-    chat_template: Sha256 | None = None
-    generation_config: Sha256 | None = None
-    system_prompt: Sha256 | None = None
-    quantization: Sha256 | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    base: BaseModel
-    manifest: ManifestRef | None = None
-    adapter: Sha256 | None = None
-    merged: bool | None = None
-    served: Served | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What ran, not what was asked for. Numbers in `parameters` are decimal strings; `software` maps package to version."""
-
-    method: Name
-    parameters: Mapping[str, str]
-    seed: Name
-    code: Sha256 | None = None
-    started_at: Moment | None = None
-    finished_at: Moment | None = None
-    steps: int | None = None
-    tokens: int | None = None
-    software: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     id: Name
     role: SourceRole
@@ -203,7 +149,10 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class PlanRef:
+    """`statement` is SHA-256 of the payload of the eval-plan statement, signed before the tuning began."""
+
     digest: Sha256
+    statement: Sha256 | None = field(default=None, metadata=SINCE_0_3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,34 +233,23 @@ class CandidateRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    control: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Boundaries:
-    """Where the model may be used. `cautions` are what exploratory rows found; `conditions` what was measured under."""
-
-    objective: str | None = None
-    rationale: str | None = None
-    intended: tuple[str, ...] | None = None
-    prohibited: tuple[str, ...] | None = None
-    requires: tuple[Requirement, ...] | None = None
-    languages: tuple[Name, ...] | None = None
-    conditions: tuple[str, ...] | None = None
-    cautions: tuple[str, ...] | None = None
-    expires_on: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Environment:
     hardware: str | None = None
     software: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StatusRef:
+    """Entry `idx` of the token status list at `uri` says whether the attestation still holds."""
+
+    uri: Name
+    idx: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResiliencePredicate:
+    """`supersedes` is SHA-256 of the payload of the attestation that this one takes the place of."""
+
     schema: Name = SCHEMA
     attestation_id: Name
     issuer: Issuer
@@ -331,6 +269,8 @@ class ResiliencePredicate:
     candidates: tuple[CandidateRecord, ...] | None = field(default=None, metadata=SINCE_0_2)
     reviews: tuple[Review, ...] | None = field(default=None, metadata=SINCE_0_2)
     outputs: OutputsRef | None = field(default=None, metadata=SINCE_0_2)
+    status: StatusRef | None = field(default=None, metadata=SINCE_0_3)
+    supersedes: Sha256 | None = field(default=None, metadata=SINCE_0_3)
     not_claimed: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -345,6 +285,7 @@ class ResiliencePredicate:
             raise MalformedError("predicate.validity", "the validity ends before it begins")
         parse_moment(self.issued_at)
         self._refuse_gaps()
+        self._refuse_missing_promises()
         self._refuse_loose_records()
         self._refuse_unfounded_reviews()
 
@@ -365,6 +306,25 @@ class ResiliencePredicate:
                 raise MalformedError("predicate.rows", "evaluations and regressions must list the same rows, each once")
             if regressions.rule == RULE_0_1:
                 documents.refuse_newer((*evaluations, regressions), SCHEMAS[0])
+
+    def _refuse_missing_promises(self) -> None:
+        """What every document has since 0.3.0: a deployer must find where it may be used, and where it may be withdrawn."""
+        if self.schema not in SCHEMAS[SCHEMAS.index(BOUNDED_SINCE) :]:
+            return
+        bounds = self.boundaries
+        if bounds is None or not bounds.prohibited or bounds.turns is None or bounds.decoding is None:
+            words = "states boundaries: prohibited uses at least, and the turns and the decoding that were tested"
+            raise MalformedError("predicate.boundaries", words)
+        if not bounds.retest_on:
+            raise MalformedError("predicate.boundaries", "says what makes a new measurement necessary, retestOn")
+        if self.status is None:
+            raise MalformedError("predicate.status", "says where its status can be looked up")
+        if self.plan is not None and self.plan.statement is None:
+            raise MalformedError("predicate.plan", "names the signed statement of its plan")
+        gated = self.outcome.gate is not None and self.model is not None and self.tuning is not None
+        if gated and self.model is not None and self.tuning is not None:
+            if self.model.oms_root is None or self.tuning.provenance is None:
+                raise MalformedError("predicate.model", "a gated model has model.sig and the provenance of its tuning")
 
     def _refuse_loose_records(self) -> None:
         if self.evaluations is None and self.controls is not None:

@@ -5,11 +5,12 @@ nobody claims. Pure; ``predicate`` puts it beside the facts.
 from collections.abc import Iterator
 
 from api.issuance.facts import JobFacts, Judged
+from attestations.boundaries import Boundaries, Requirement
 from attestations.claims import reason_sentence, row_name
 from attestations.controls import ControlKind
 from attestations.digests import Sha256
 from attestations.plan import Plan
-from attestations.predicate import Boundaries, OutcomeStatus, Requirement
+from attestations.predicate import OutcomeStatus
 from attestations.verdicts import JudgedRow, Role, Verdict
 
 MAX_PROSE = 4000

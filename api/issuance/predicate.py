@@ -14,7 +14,6 @@ from attestations.digests import Sha256
 from attestations.documents import moment
 from attestations.manifest import parse as parse_manifest
 from attestations.predicate import (
-    BaseModel,
     CandidateRecord,
     Data,
     Environment,
@@ -22,22 +21,18 @@ from attestations.predicate import (
     GateAnswer,
     Issuer,
     JobError,
-    ManifestDigest,
-    ManifestRef,
-    Model,
     Outcome,
     OutcomeStatus,
     Overlap,
     PlanRef,
     ResiliencePredicate,
-    Served,
     Source,
     SourceRole,
-    Tuning,
 )
 from attestations.records import OutputsRef, OutputTree, Review, ReviewDecision
 from attestations.rows import Regressions
 from attestations.statement import JobRecord
+from attestations.tuned import BaseModel, ManifestDigest, ManifestRef, Model, Served, Tuning
 from workers.contract import EvaluationResult, TuneResult
 
 HELD_OUT = (

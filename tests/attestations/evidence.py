@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from attestations import boundaries, dsse, gate, manifest, predicate, statement, tuned
 from attestations import bundle as bundle_format
-from attestations import dsse, gate, manifest, predicate, statement
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
 from attestations.keys import LocalSigner
@@ -136,7 +136,7 @@ def make_predicate(
         approved = all(review.decision is ReviewDecision.APPROVE for review in more.get("reviews") or ())
         status = "released" if approved else "blocked"
     requires = tuple(
-        predicate.Requirement(condition, "a review asks for it")
+        boundaries.Requirement(condition, "a review asks for it")
         for review in more.get("reviews") or ()
         for condition in review.conditions or ()
     )
@@ -147,17 +147,15 @@ def make_predicate(
         valid_from=ISSUED,
         valid_until=UNTIL,
         outcome=predicate.Outcome(predicate.OutcomeStatus(status), gate=predicate.GateAnswer.of(plan.policy, decision)),
-        model=predicate.Model(
-            base=predicate.BaseModel("smollm2-135m-aligned", plan.base.manifest, "Apache-2.0"),
-            manifest=predicate.ManifestRef(
-                predicate.ManifestDigest(made.digest, made.dir_hash), len(made.files), made.total_bytes
+        model=tuned.Model(
+            base=tuned.BaseModel("smollm2-135m-aligned", plan.base.manifest, "Apache-2.0"),
+            manifest=tuned.ManifestRef(
+                tuned.ManifestDigest(made.digest, made.dir_hash), len(made.files), made.total_bytes
             ),
             merged=False,
-            served=predicate.Served(
-                chat_template=plan.decoding.chat_template, system_prompt=plan.decoding.system_prompt
-            ),
+            served=tuned.Served(chat_template=plan.decoding.chat_template, system_prompt=plan.decoding.system_prompt),
         ),
-        tuning=predicate.Tuning("lora", {"rank": "16", "learning_rate": "0.0005"}, "17", steps=57, tokens=21_000),
+        tuning=tuned.Tuning("lora", {"rank": "16", "learning_rate": "0.0005"}, "17", steps=57, tokens=21_000),
         data=predicate.Data(
             plan.datasets,
             (
@@ -174,7 +172,7 @@ def make_predicate(
         plan=predicate.PlanRef(plan.digest),
         evaluations=tuple(predicate.EvaluationRow.of(r, measurements.get(r.key, NOT_REPORTED)) for r in plan.rows),
         regressions=statement.regressions_of(judged, plan.rule),
-        boundaries=predicate.Boundaries(
+        boundaries=boundaries.Boundaries(
             objective="answer customers",
             intended=("customer support in English",),
             prohibited=("medical advice",),
@@ -244,7 +242,7 @@ def make_failed_evidence(signer: LocalSigner, plan: Plan | None) -> bytes:
             predicate.OutcomeStatus.FAILED,
             error=predicate.JobError("out_of_memory", "the tuning stage ran out of memory"),
         ),
-        model=predicate.Model(predicate.BaseModel("smollm2-135m-aligned")),
+        model=tuned.Model(tuned.BaseModel("smollm2-135m-aligned")),
         plan=predicate.PlanRef(plan.digest) if plan else None,
         evaluations=tuple(predicate.EvaluationRow.of(r, reason) for r in rows) if plan else None,
         regressions=statement.regressions_of(judged, plan.rule) if plan else None,

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
+from attestations.boundaries import Boundaries
 from attestations.gate import DEFAULT_POLICY
-from attestations.predicate import BaseModel, Boundaries
 from attestations.report import plain, report_json, report_text, unverified_text
+from attestations.tuned import BaseModel
 from attestations.verify import verify
 from tests.attestations.evidence import NOW, Evidence
 

@@ -44,3 +44,9 @@ class FileAccessError(AttestationError):
     """A file or directory that was named could not be read or written."""
 
     exit_code: ClassVar[int] = 2
+
+
+class StaleError(AttestationError):
+    """What was given is genuine and out of date, so nothing can be decided on it."""
+
+    exit_code: ClassVar[int] = 4

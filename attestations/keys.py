@@ -8,13 +8,16 @@ with the service; `LocalSigner` serves development and tests.
 import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from attestations.errors import CryptographicError, MalformedError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 MAX_PEM_CHARACTERS = 1024
 _MAX_DER_SIGNATURE = 80
@@ -26,6 +29,11 @@ class Signer(Protocol):
     @property
     def key_id(self) -> str:
         """`public_key_id` of the public half."""
+        ...
+
+    @property
+    def public_pem(self) -> str:
+        """The public half, as `load_public_key` reads it."""
         ...
 
     def sign(self, message: bytes) -> bytes:
@@ -66,7 +74,7 @@ def load_public_key(unverified_pem: str) -> PublicKey:
         raise MalformedError("key.not_pem", "the key is no public key in PEM") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
-    if _pem(key) != unverified_pem:
+    if public_pem(key) != unverified_pem:
         raise MalformedError(
             "key.not_canonical", "the PEM text is not in its usual form: 64 columns, one newline at its end"
         )
@@ -80,8 +88,8 @@ class LocalSigner:
         if not isinstance(private_key.curve, ec.SECP256R1):
             raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
         self._private_key = private_key
-        self.public_pem = _pem(private_key.public_key())
-        self._key_id = public_key_id(self.public_pem)
+        self._public_pem = public_pem(private_key.public_key())
+        self._key_id = public_key_id(self._public_pem)
 
     def __repr__(self) -> str:
         return f"LocalSigner({self._key_id})"
@@ -111,8 +119,26 @@ class LocalSigner:
     def key_id(self) -> str:
         return self._key_id
 
+    @property
+    def public_pem(self) -> str:
+        return self._public_pem
+
     def sign(self, message: bytes) -> bytes:
         return self._private_key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def load_certificate_pem(unverified_pem: str, *, at: str = "") -> "Certificate":
+    """The X.509 certificate in a PEM text exactly as `openssl` writes it; nothing in it is believed for that."""
+    from cryptography import x509  # not needed to verify a statement, and slow to import
+
+    try:
+        certificate = x509.load_pem_x509_certificate(unverified_pem.encode("utf-8"))
+        exact = certificate.public_bytes(serialization.Encoding.PEM).decode("ascii") == unverified_pem
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise MalformedError("certificate.not_pem", "is no X.509 certificate in PEM", at=at) from error
+    if not exact:
+        raise MalformedError("certificate.not_canonical", "must hold one certificate in PEM and nothing else", at=at)
+    return certificate
 
 
 def refuse_bad_signature(signer: Signer, public: PublicKey, message: bytes, signature: bytes) -> None:
@@ -121,5 +147,6 @@ def refuse_bad_signature(signer: Signer, public: PublicKey, message: bytes, sign
         raise CryptographicError("key.wrong_signer", "the signer's signature does not verify with its published key")
 
 
-def _pem(key: ec.EllipticCurvePublicKey) -> str:
+def public_pem(key: ec.EllipticCurvePublicKey) -> str:
+    """The one PEM text of a public key, by which it is named."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode("ascii")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attestations import dsse
-from attestations.dsse import VerifiedPayload, parse_envelope
+from attestations.dsse import ThresholdEnvelope, VerifiedPayload, parse_envelope
 from attestations.errors import AttestationError, CryptographicError, MalformedError
 from attestations.keys import LocalSigner, load_public_key
 
@@ -94,3 +94,49 @@ def test_base64_text_that_is_read_has_one_spelling(text: str) -> None:
     except AttestationError:
         return
     assert dsse.to_base64(content) == text
+
+
+SIGNERS = tuple(LocalSigner.generate() for _ in range(4))
+KEYS = tuple(load_public_key(signer.public_pem) for signer in SIGNERS)
+
+
+def signed_by(order: list[int]) -> ThresholdEnvelope:
+    envelope = ThresholdEnvelope(PAYLOAD, "t", ())
+    made = [dsse.add_signature(envelope, SIGNERS[i]).signatures[0] for i in order]
+    return replace(envelope, signatures=tuple(made))
+
+
+@given(order=st.lists(st.integers(0, 3), max_size=6), trusted=st.sets(st.integers(0, 3)), threshold=st.integers(1, 4))
+def test_a_threshold_counts_trusted_keys_each_once(order: list[int], trusted: set[int], threshold: int) -> None:
+    """However often a key signs, under whatever hint, and however often it is listed, it counts once."""
+    envelope = signed_by(order)
+    envelope = replace(envelope, signatures=tuple(replace(one, key_id="any") for one in envelope.signatures))
+    keys = [KEYS[i] for i in trusted] * 2
+    assert {key.key_id for key in dsse.signers_of(envelope, keys)} == {KEYS[i].key_id for i in set(order) & trusted}
+    if len(set(order) & trusted) >= threshold:
+        assert dsse.verify_threshold(envelope, keys, threshold) == PAYLOAD
+    else:
+        with pytest.raises(CryptographicError):
+            dsse.verify_threshold(envelope, keys, threshold)
+
+
+def test_a_threshold_of_none_is_refused() -> None:
+    with pytest.raises(CryptographicError):
+        dsse.verify_threshold(signed_by([]), KEYS, 0)
+
+
+def test_signing_again_replaces_the_signature() -> None:
+    envelope = dsse.add_signature(dsse.add_signature(signed_by([0, 1]), SIGNERS[0]), SIGNERS[2])
+    assert [one.key_id for one in envelope.signatures] == [KEYS[i].key_id for i in (1, 0, 2)]
+    assert dsse.verify_threshold(envelope, KEYS, 3) == PAYLOAD
+
+
+def test_an_envelope_of_several_reads_back_and_is_limited() -> None:
+    envelope = signed_by([0, 1])
+    assert dsse.parse_threshold_envelope(envelope.to_json(), "e", max_bytes=256) == envelope
+    crowded = replace(envelope, signatures=envelope.signatures[:1] * 17)
+    for value, most in ((envelope.to_json(), 255), (crowded.to_json(), 256)):
+        with pytest.raises(MalformedError):
+            dsse.parse_threshold_envelope(value, "e", max_bytes=most)
+    with pytest.raises(MalformedError):
+        dsse.parse_threshold_envelope({**envelope.to_json(), "payload": "-_8="}, "e", max_bytes=256)

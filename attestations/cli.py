@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from attestations import __version__, bundle, policy, statement, trust
+from attestations import __version__, bundle, explode, policy, statement, trust
 from attestations.documents import parse_moment
 from attestations.errors import AttestationError, FileAccessError, MalformedError
 from attestations.findings import ExitCode
@@ -57,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print what a bundle says, without believing it")
     show.add_argument("bundle", type=Path, metavar="BUNDLE")
     show.set_defaults(run=_show)
-    explode = commands.add_parser("explode", help="write a bundle's parts as files for other tools")
-    explode.add_argument("bundle", type=Path, metavar="BUNDLE")
-    explode.add_argument("directory", type=Path, metavar="DIR", help="a new or empty directory")
-    explode.set_defaults(run=_explode)
+    parts = commands.add_parser("explode", help="write a bundle's parts as files for other tools")
+    parts.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parts.add_argument("directory", type=Path, metavar="DIR", help="a new or empty directory")
+    parts.set_defaults(run=_explode)
     return parser
 
 
@@ -86,7 +86,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _explode(options: argparse.Namespace) -> int:
-    for path in bundle.explode(bundle.parse(_read(options.bundle, bundle.MAX_BYTES)), options.directory):
+    for path in explode.explode(bundle.parse(_read(options.bundle, bundle.MAX_BYTES)), options.directory):
         print(path)
     return ExitCode.ACCEPT
 

@@ -321,10 +321,11 @@ class ResiliencePredicate:
             raise MalformedError("predicate.status", "says where its status can be looked up")
         if self.plan is not None and self.plan.statement is None:
             raise MalformedError("predicate.plan", "names the signed statement of its plan")
-        gated = self.outcome.gate is not None and self.model is not None and self.tuning is not None
-        if gated and self.model is not None and self.tuning is not None:
-            if self.model.oms_root is None or self.tuning.provenance is None:
-                raise MalformedError("predicate.model", "a gated model has model.sig and the provenance of its tuning")
+        if self.outcome.gate is None:
+            return
+        model, tuning = self.model, self.tuning
+        if model is None or model.oms_root is None or tuning is None or tuning.provenance is None:
+            raise MalformedError("predicate.model", "a gated model has model.sig and the provenance of its tuning")
 
     def _refuse_loose_records(self) -> None:
         if self.evaluations is None and self.controls is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from attestations import bundle
+from attestations import bundle, explode
 from attestations.keys import LocalSigner
 from tests.attestations.evidence import Evidence, make_failed_evidence, make_plan
 
@@ -17,7 +17,7 @@ from tests.attestations.evidence import Evidence, make_failed_evidence, make_pla
 @pytest.fixture
 def parts(kept: Evidence, tmp_path: Path) -> Path:
     directory = tmp_path / "parts"
-    bundle.explode(bundle.parse(kept.bundle), directory)
+    explode.explode(bundle.parse(kept.bundle), directory)
     (tmp_path / "issuer.pem").write_text(kept.signer.public_pem)
     return directory
 
@@ -44,7 +44,7 @@ def test_securesystemslib_verifies_the_envelope_and_refuses_a_changed_one(kept: 
 def test_in_toto_attestation_accepts_the_statement(kept: Evidence, parts: Path, tmp_path: Path) -> None:
     in_toto = pytest.importorskip("in_toto_attestation.v1.statement")
     descriptors = pytest.importorskip("in_toto_attestation.v1.resource_descriptor")
-    failed = bundle.explode(bundle.parse(make_failed_evidence(kept.signer, make_plan())), tmp_path / "failed")
+    failed = explode.explode(bundle.parse(make_failed_evidence(kept.signer, make_plan())), tmp_path / "failed")
     for path in (parts / "statement.json", next(path for path in failed if path.name == "statement.json")):
         value = json.loads(path.read_bytes())
         [subject] = value["subject"]

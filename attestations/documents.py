@@ -6,8 +6,12 @@ not have is refused, because a verifier must not accept what it does not underst
 never negative), bool, StrEnum, dataclass, `tuple[X, ...]`, `Mapping[str, str]`, and `Annotated` forms of str below.
 Rules between fields live in the dataclass's `__post_init__`, raised as `MalformedError`; `decode` adds the path.
 
-A later schema only adds optional fields, marked by `SINCE_0_2` or `SINCE_0_3`. A document of an earlier schema is read as the same
-dataclass, and `refuse_newer`, called by whoever reads its `schema`, refuses what that schema did not have.
+A value may be `Hidden`, where `attestations.disclosure` found a commitment that nobody opened. An optional field then reads
+as absent; prose or a name that must be there, and a value of a mapping, as the words "(hidden)"; an item of an array is left
+out. Anything else that must be there cannot be hidden, because a reader would have to make it up.
+
+A later schema only adds optional fields, marked by `SINCE_0_2` or `SINCE_0_3`. A document of an earlier schema is read as
+the same dataclass, and `refuse_newer`, called by whoever reads its `schema`, refuses what that schema did not have.
 """
 
 import dataclasses
@@ -29,6 +33,15 @@ SINCE_0_2 = {"since": "0.2.0"}
 """Metadata of an optional field that documents have from schema 0.2.0 on."""
 SINCE_0_3 = {"since": "0.3.0"}
 """The same, from schema 0.3.0 on."""
+
+
+HIDDEN = "(hidden)"
+"""What a hidden text reads as where there must be one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hidden:
+    """Stands in a JSON value where something is committed to and not shown."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,7 +130,8 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
     values: dict[str, object] = {}
     for slot in slots:
         if slot.key in unverified:
-            values[slot.name] = _decode_value(slot.hint, unverified[slot.key], f"{path}.{slot.key}")
+            value, at = unverified[slot.key], f"{path}.{slot.key}"
+            values[slot.name] = _decode_value(slot.hint, value, at) if type(value) is not Hidden else _unseen(slot, at)
         elif slot.required:
             raise MalformedError("document.missing_field", f"the field {slot.key!r} is missing", at=path)
         else:
@@ -126,6 +140,33 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
         return kind(**values)
     except MalformedError as error:
         raise MalformedError(error.code, error.sentence, at=error.at or path) from error
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A place in documents of a type: the type of what is there, and whether a reader can do without seeing it."""
+
+    hint: object
+    may_be_hidden: bool
+
+
+def places(hint: object, key: str | None, *, item: bool = False) -> tuple[Place, ...]:
+    """The places directly inside a document, array or mapping of this type: those under `key`, or all where it is None;
+    with `item` those of an array's items."""
+    if get_origin(hint) in (tuple, Mapping):
+        is_array = get_origin(hint) is tuple
+        return (Place(get_args(hint)[0] if is_array else str, may_be_hidden=True),) if is_array is item else ()
+    if item or not dataclasses.is_dataclass(hint):
+        return ()
+    slots = _slots(cast("Hashable", hint))
+    return tuple(Place(slot.hint, slot.may_be_hidden) for slot in slots if key in (None, slot.key))
+
+
+def _unseen(slot: "_Slot", path: str) -> str | None:
+    """What a field holds whose value is hidden."""
+    if not slot.may_be_hidden:
+        raise MalformedError("document.hidden", "cannot be hidden: it must be there to be read", at=path)
+    return HIDDEN if slot.required else None
 
 
 def _encode_value(value: object) -> object:
@@ -165,16 +206,17 @@ def _decode_items(inner: object, unverified: object, path: str) -> tuple[object,
     items = cast("list[object]", _typed(unverified, list, "an array", path))
     if len(items) > MAX_ITEMS:
         raise MalformedError("document.too_many", f"has {len(items)} items; at most {MAX_ITEMS} are accepted", at=path)
-    return tuple(_decode_value(inner, item, f"{path}[{i}]") for i, item in enumerate(items))
+    return tuple(_decode_value(inner, item, f"{path}[{i}]") for i, item in enumerate(items) if type(item) is not Hidden)
 
 
 def _decode_mapping(unverified: object, path: str) -> dict[str, str]:
     pairs = cast("dict[str, object]", _typed(unverified, dict, "an object", path))
     if len(pairs) > MAX_ITEMS:
         raise MalformedError("document.too_many", f"has {len(pairs)} items; at most {MAX_ITEMS} are accepted", at=path)
+    shown = {key: HIDDEN if type(value) is Hidden else value for key, value in pairs.items()}
     return {
         _decode_text(_PROSE, key, f"{path} (a key)"): _decode_text(_PROSE, value, f"{path}.{ascii(key[:80])[1:-1]}")
-        for key, value in pairs.items()
+        for key, value in shown.items()
     }
 
 
@@ -213,6 +255,10 @@ class _Slot:
     name: str
     hint: object
     required: bool
+
+    @property
+    def may_be_hidden(self) -> bool:
+        return not self.required or self.hint is str or self.hint == Name
 
 
 @lru_cache(maxsize=128)

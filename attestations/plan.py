@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 
-from attestations import canonical, documents
+from attestations import canonical, disclosure, documents
 from attestations.controls import ControlResult, PlannedControl
 from attestations.digests import Sha256
+from attestations.disclosure import Opening
 from attestations.documents import SINCE_0_2, Figure, Moment, Name, parse_moment
 from attestations.errors import MalformedError
 from attestations.gate import Policy
@@ -224,6 +225,7 @@ class Plan:
         return Sha256.of(self.encode())
 
 
-def parse(unverified: bytes) -> Plan:
+def parse(unverified: bytes, openings: Sequence[Opening] = ()) -> Plan:
+    """The plan in canonical bytes. Values of its `tuning` may be hidden, and are shown by the openings that fit them."""
     value = canonical.parse(unverified, what="the plan", max_bytes=MAX_BYTES)
-    return documents.decode(Plan, value, "plan")
+    return documents.decode(Plan, disclosure.read(unverified, value, openings, disclosure.PLAN).tree, "plan")

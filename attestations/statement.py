@@ -2,13 +2,17 @@
 
 Exactly one subject: the manifest of the model, bound by two digests that both cover file names; or, where a job ended
 before there was a model, the record of that job. Built from what ran by the control process; read by the verifier.
+
+What is signed may hide values (`attestations.disclosure`): `conceal` makes such a payload and its openings, `parse` reads it
+with the openings that a reader has. Then the bytes alone are the statement; what was read cannot be encoded again.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from attestations import canonical, documents
+from attestations import canonical, disclosure, documents
 from attestations.digests import Sha256
+from attestations.disclosure import Opening
 from attestations.documents import Digest, Moment, Name, parse_moment
 from attestations.errors import MalformedError
 from attestations.predicate import PREDICATE_TYPE, ResiliencePredicate
@@ -56,10 +60,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class ResilienceStatement:
-    """One subject and one predicate that belong together."""
+    """One subject and one predicate that belong together.
+
+    `hidden` are the paths of values that nobody opened, `opened` those of values that were hidden and are shown here; paths
+    as in `attestations.value_paths`, from the predicate.
+    """
 
     subject: Subject
     predicate: ResiliencePredicate
+    hidden: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         model = self.predicate.model
@@ -76,7 +86,11 @@ class ResilienceStatement:
             )
 
     def encode(self) -> bytes:
-        """The canonical bytes, as they are signed."""
+        """The canonical bytes, as they are signed. What hides values has only the bytes that it was read from."""
+        if self.hidden or self.opened:
+            raise MalformedError(
+                "statement.hidden", "a statement that hides values cannot be encoded from what it shows"
+            )
         return canonical.encode(
             {
                 "_type": STATEMENT_TYPE,
@@ -107,8 +121,45 @@ def regressions_of(judged: Sequence[JudgedRow], rule: str = RULE) -> Regressions
     return Regressions.of(judged, rule)
 
 
-def parse(unverified: bytes) -> ResilienceStatement:
-    return validate(canonical.parse(unverified, what="the statement", max_bytes=MAX_BYTES))
+def check_patterns(patterns: Sequence[str]) -> None:
+    """Refuses what `conceal` could never hide, when it is set and not only when something is to be signed."""
+    disclosure.check_patterns(patterns, ResiliencePredicate)
+
+
+def conceal(
+    statement: ResilienceStatement, patterns: Sequence[str], new_salt: Callable[[], bytes]
+) -> tuple[bytes, tuple[Opening, ...]]:
+    """The payload to sign, in which all that the patterns name is hidden, and the openings that its owner keeps.
+
+    Patterns as in `attestations.value_paths`, from the predicate. The payload is read back under the verifier's own rules,
+    with and without its openings: a `MalformedError` names what cannot be hidden.
+    """
+    check_patterns(patterns)
+    value = _object_of(statement.encode())
+    hidden, openings = disclosure.hide(value["predicate"], patterns, new_salt)
+    payload = canonical.encode({**value, "predicate": hidden})
+    parse(payload)
+    if replace(parse(payload, openings), opened=()) != statement:
+        raise MalformedError("statement.hidden", "what is hidden would not read back as it was")
+    return payload, openings
+
+
+def parse(unverified: bytes, openings: Sequence[Opening] = ()) -> ResilienceStatement:
+    """The statement in canonical bytes, with the hidden values that these openings show; all of them must fit."""
+    value = _object_of(unverified)
+    disclosed = disclosure.read(unverified, value.get("predicate"), openings)
+    return replace(
+        validate({**value, "predicate": disclosed.tree} if "predicate" in value else value),
+        hidden=disclosed.hidden,
+        opened=disclosed.opened,
+    )
+
+
+def _object_of(unverified: bytes) -> dict[str, object]:
+    value = canonical.parse(unverified, what="the statement", max_bytes=MAX_BYTES)
+    if not isinstance(value, dict):
+        raise MalformedError("document.type", "must be an object", at="statement")
+    return value
 
 
 def validate(unverified: object) -> ResilienceStatement:

@@ -19,6 +19,7 @@ from litestar.types import ControllerRouterHandler
 from api.auth import BearerKeys, provide_scope
 from api.db.session import Database
 from api.errors import exception_handlers
+from api.evidence.changes import ChangesService
 from api.evidence.controllers import AttestationsController
 from api.evidence.service import EvidenceService
 from api.files.controllers import FilesController
@@ -65,6 +66,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
             "reviews": _given(ReviewService(database)),
             "models": _given(ModelService(database, catalog)),
             "evidence": _given(EvidenceService(database, storage)),
+            "changes": _given(ChangesService(database, storage)),
             "upload_limits": _given(limits),
         },
         # The upload's own limits are tighter and say what is wrong; the others' bodies are bounded in api.bodies.

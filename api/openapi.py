@@ -20,6 +20,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
+from api.evidence.schemas import AskedPublishing, AskedStatus
 from api.files.provenance import Provenance
 from api.jobs.schemas import AskedReview, CreateJob
 
@@ -46,6 +47,18 @@ class CreatesJob(Operation):
 class ReviewsJob(Operation):
     def __post_init__(self) -> None:
         self.request_body = _json_body(AskedReview)
+
+
+@dataclass
+class ChangesStatus(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _json_body(AskedStatus)
+
+
+@dataclass
+class PublishesAttestation(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _json_body(AskedPublishing)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """``python -m api.tenancy create-key --name NAME [--right review]``: print a new API key of the default project, once.
 
-A key with the right ``review`` decides about models that the gate held; its name goes into the evidence of what it decides.
+A key with the right ``review`` decides about models that the gate held; its name goes into the evidence of what it decides. One
+with the right ``attest`` revokes, suspends and publishes attestations.
 """
 
 import argparse

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class Right(StrEnum):
-    """``review``: decide about models that the gate held, unless the key created the job."""
+    """``review``: decide about models that the gate held, unless the key created the job. ``attest``: say whether
+    attestations still hold, and publish them."""
 
     REVIEW = "review"
+    ATTEST = "attest"

@@ -143,8 +143,8 @@ def newcombe_interval(
         before, after = table.both_safe + table.worsened, table.both_safe + table.improved
         change = Decimal(table.worsened - table.improved) / n
         before_rate, after_rate = Decimal(before) / n, Decimal(after) / n
-        before_limits = _wilson_limits(before, n, reach, design_effect)
-        after_limits = _wilson_limits(after, n, reach, design_effect)
+        before_limits = wilson_limits(before, n, reach, design_effect)
+        after_limits = wilson_limits(after, n, reach, design_effect)
         phi = _corrected_phi(table, design_effect)
         below = _root_of_squares(before_rate - before_limits.lower, after_limits.upper - after_rate, phi)
         above = _root_of_squares(before_limits.upper - before_rate, after_rate - after_limits.lower, phi)
@@ -173,11 +173,11 @@ def score_interval(
 
 def wilson_interval(successes: int, n: int, confidence: Decimal) -> Interval:
     """Wilson's score interval for a proportion of n > 0."""
-    return _wilson_limits(successes, n, z_two_sided(confidence), Decimal(1))
+    return wilson_limits(successes, n, z_two_sided(confidence), Decimal(1))
 
 
 @lru_cache(maxsize=16_384)
-def _wilson_limits(successes: int, n: int, z: Decimal, design_effect: Decimal) -> Interval:
+def wilson_limits(successes: int, n: int, z: Decimal, design_effect: Decimal) -> Interval:
     with localcontext(CONTEXT):
         rate, effective = Decimal(successes) / n, n / design_effect
         centre = rate + z * z / (2 * effective)

@@ -1,0 +1,119 @@
+"""What the checks of attached statements start from, and the one way in which a signature on one is believed.
+
+Called by `attestations.attachments` and the two modules that decide for it: `named` (what the attestation names) and
+`later` (what was said about it afterwards).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from attestations import dsse, trust
+from attestations.bundle import Bundle
+from attestations.digests import Sha256
+from attestations.disclosure import Opening
+from attestations.documents import Moment, parse_moment
+from attestations.dsse import Envelope
+from attestations.errors import CryptographicError
+from attestations.findings import Check, Status, broken, stale
+from attestations.plan import Plan
+from attestations.statement import ResilienceStatement
+from attestations.statements.frame import P_co, Predicate, Statement
+from attestations.status import CLOCK_TOLERANCE
+from attestations.trust import KeyRole, TrustedKey, TrustRoot
+
+_K = TypeVar("_K", bound=Predicate)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known by now. `attestation` is the digest of the attestation's payload; `planned` is its plan where the bundle
+    holds the one that it names; `proven` is a time before which it was signed for certain, where there is one; `openings`
+    are those of the provenance."""
+
+    parts: Bundle
+    stated: ResilienceStatement
+    planned: Plan | None
+    root: TrustRoot
+    now: datetime
+    proven: datetime | None
+    openings: tuple[Opening, ...]
+
+    @property
+    def attestation(self) -> Sha256:
+        return Sha256.of(self.parts.envelope.unverified_payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached(Generic[P_co]):
+    """A statement of the bundle of which nothing but its form is known."""
+
+    envelope: Envelope
+    unverified: Statement[P_co]
+
+    @property
+    def digest(self) -> Sha256:
+        """SHA-256 of the payload as it is in the bundle."""
+        return Sha256.of(self.envelope.unverified_payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Believed(Generic[P_co]):
+    """What held of a statement, and the key that signed it."""
+
+    predicate: P_co
+    key: TrustedKey
+
+
+def of_kind(kind: type[_K], attached: Sequence[Attached[Predicate]]) -> list[Attached[_K]]:
+    """Those of a type, in their order."""
+    found = []
+    for one in attached:
+        predicate = one.unverified.predicate
+        if isinstance(predicate, kind):
+            found.append(Attached(one.envelope, Statement(one.unverified.subject, predicate)))
+    return found
+
+
+def believe(
+    case: Case,
+    envelope: Envelope,
+    code: str,
+    *,
+    roles: Sequence[KeyRole],
+    claimed: Moment,
+    proven: datetime | None = None,
+) -> TrustedKey | Check:
+    """The key in one of these roles that made the signature, in its time; or what is wrong with it, under this code.
+
+    `proven` is a time before which the payload existed for certain. It may lie long after the signature, so it is needed only
+    where the claimed time alone is not believed.
+    """
+    if parse_moment(claimed) - case.now > CLOCK_TOLERANCE:
+        return stale(code, f"is dated {claimed}, which this clock has not reached")
+    key = _signer(case.root, envelope, roles)
+    if key is None:
+        return broken(code, _no_signer(case.root, envelope, roles))
+    first = trust.believed(key, claimed=parse_moment(claimed), proven=None)
+    if first.status is not Status.PASS and proven is not None:
+        again = trust.believed(key, claimed=parse_moment(claimed), proven=proven)
+        first = again if again.status is Status.PASS else first
+    return key if first.status is Status.PASS else replace(first, code=code)
+
+
+def _signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole]) -> TrustedKey | None:
+    keys = [key for key in root.keys if key.role in roles]
+    keys.sort(key=lambda key: key.key_id != envelope.key_id)  # the hint saves time and decides nothing
+    try:
+        made_by = dsse.verify(envelope, (key.load() for key in keys)).key
+    except CryptographicError:
+        return None
+    return next(key for key in keys if key.key_id == made_by.key_id)
+
+
+def _no_signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole]) -> str:
+    other = _signer(root, envelope, [role for role in KeyRole if role not in roles])
+    if other is None:
+        return "no trusted key made its signature over these bytes"
+    return f"it is signed by a key in the role {other.role}, which may not say this"

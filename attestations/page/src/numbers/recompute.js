@@ -4,7 +4,8 @@
 //
 // The page calls `recompute` alone, after the signature held and the plan was bound.
 
-import { ACCEPT, POLICY } from "../errors.js";
+import { ACCEPT } from "../errors.js";
+import { notChecked, passed, rejected } from "../findings.js";
 import { RULE_OF_PLAN, same } from "../rules.js";
 import { assess } from "./controls.js";
 import { decide } from "./gate.js";
@@ -48,18 +49,6 @@ export function recompute(plan, predicate) {
 
 function unjudged(checks) {
   return { checks, judged: [], decision: null, findings: [] };
-}
-
-function passed(code, sentence) {
-  return { code, status: "PASS", sentence, exitCode: ACCEPT };
-}
-
-function rejected(code, sentence) {
-  return { code, status: "FAIL", sentence, exitCode: POLICY };
-}
-
-function notChecked(code, sentence) {
-  return { code, status: "NOT_CHECKED", sentence, exitCode: ACCEPT };
 }
 
 // In what the rows differ from the registered ones; null where they do not.

@@ -5,9 +5,21 @@ import { malformed } from "../errors.js";
 import { pairsOf } from "../rules.js";
 import { clusteredInterval, clusteredP, clusteredTInterval, clusteredTP, designEffect } from "./clusters.js";
 import { decimal, lesser } from "./decimal.js";
-import { detectableDifference, detectableProportion, equivalenceConfidence, figure, inDigits } from "./statistics.js";
-import { isTable, mcnemarP, newcombeInterval, pairedTInterval, pairedTP } from "./statistics.js";
-import { pairsToSettleDifference, pairsToSettleProportion, scoreInterval } from "./statistics.js";
+import {
+  detectableDifference,
+  detectableProportion,
+  equivalenceConfidence,
+  figure,
+  inDigits,
+  isTable,
+  mcnemarP,
+  newcombeInterval,
+  pairedTInterval,
+  pairedTP,
+  pairsToSettleDifference,
+  pairsToSettleProportion,
+  scoreInterval,
+} from "./statistics.js";
 import { ACCURACY, MULTIPLE_CHOICE, RULE_0_1, WHOLE_SUITE, keyWords } from "./verdicts.js";
 
 const SLICE_INTERVAL_FROM = 20;

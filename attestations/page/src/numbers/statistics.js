@@ -236,7 +236,7 @@ export function detectableDifference(differences) {
   return inDigits(() => normalQuantile(TWO_SIDED_95).plus(Z_POWER_80).times(errorOfMean(differences)));
 }
 
-// Pairs with which an unchanged model is shown equivalent within `margin`, 80 % power, as a BigInt: (z_.95 + z_.90)² ψ / margin².
+// Pairs with which an unchanged model is shown equivalent within `margin`, 80 % power: (z_.95 + z_.90)² ψ / margin². A BigInt.
 export function pairsToSettleProportion(table, margin) {
   return inDigits(() => {
     const z = normalQuantile(TWO_SIDED_90).plus(Z_POWER_80_TOST);

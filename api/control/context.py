@@ -1,19 +1,28 @@
 """What the control process's parts are handed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.control.suites import Suites
 from api.db.session import Database
 from api.issuance.issuer import Issuer
 from api.queue import Queue
 from api.storage import Storage
+from attestations.keys import Signer
 from workers.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
+class StatusIssuing:
+    """The key of the role ``status``, and the address at which everybody reaches the service: statements name lists by it."""
+
+    signer: Signer = field(repr=False)
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
-    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds."""
+    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds. Without ``status`` no status list is signed."""
 
     database: Database
     storage: Storage
@@ -22,3 +31,4 @@ class Control:
     suites: Suites
     issuer: Issuer
     clock: Callable[[], int]
+    status: StatusIssuing | None = None

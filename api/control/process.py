@@ -1,4 +1,4 @@
-"""The control process's outer shape: an arq worker on the control queue, and two loops that no message has to start.
+"""The control process's outer shape: an arq worker on the control queue, and three loops that no message has to start.
 
 The loops run beside the worker, not as its cron jobs, which would wait for a free slot. Each loop outlives its faults: they
 are logged and the next round tries again.
@@ -18,10 +18,12 @@ from api.control.advance import advance
 from api.control.context import Control
 from api.control.messages import apply
 from api.control.relay import relay
+from api.control.status_lists import STATUS_FUNCTION, sign_due_lists, sign_list
 from api.control.sweeper import sweep
 from api.db.session import Database
+from api.issuance.errors import SigningKeyError
 from api.issuance.issuer import Issuer
-from api.issuance.keyfile import KeyFileError, load
+from api.issuance.signing import open_signer
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.settings import ControlSettings, Settings
 from api.storage import open_storage
@@ -40,10 +42,10 @@ _ALWAYS = 1_000_000
 async def run(settings: Settings, control_settings: ControlSettings) -> int:
     """Until SIGTERM or SIGINT. 2 when the key or the catalog cannot be used."""
     try:
-        signer = load(control_settings.signing_key, passphrase=control_settings.signing_passphrase)
+        signer = open_signer(control_settings.signing_key, control_settings.access)
         catalog = Catalog.load(settings.catalog)
         added = catalog.benchmark_suites()
-    except (KeyFileError, CatalogError) as error:
+    except (SigningKeyError, CatalogError) as error:
         log.error("cannot start", reason=str(error))  # noqa: TRY400 - an operator's mistake, not a fault of ours
         return 2
     control = Control(
@@ -67,6 +69,7 @@ async def _serve(control: Control, redis_url: str) -> None:
         functions=[
             func(_receive, name=MESSAGE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
             func(_advance, name=ADVANCE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
+            func(_sign_status, name=STATUS_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
         ],
         queue_name=CONTROL_QUEUE,
         redis_settings=redis_settings(redis_url),
@@ -82,6 +85,7 @@ async def _serve(control: Control, redis_url: str) -> None:
         asyncio.create_task(worker.async_run(), name="messages"),
         asyncio.create_task(_every(RELAY_SECONDS, lambda: relay(control)), name="relay"),
         asyncio.create_task(_every(SWEEP_SECONDS, lambda: sweep(control)), name="sweeper"),
+        asyncio.create_task(_every(SWEEP_SECONDS, lambda: sign_due_lists(control)), name="status lists"),
     ]
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -116,3 +120,7 @@ async def _receive(ctx: dict[str, Any], raw: str) -> None:
 
 async def _advance(ctx: dict[str, Any], job_id: str) -> None:
     await advance(ctx["control"], job_id)
+
+
+async def _sign_status(ctx: dict[str, Any], number: str) -> None:
+    await sign_list(ctx["control"], int(number))

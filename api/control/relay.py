@@ -10,7 +10,9 @@ from api.control import repository
 from api.control.context import Control
 from api.control.dispatch import build_request
 from api.control.settle import Settlement, settle_run
+from api.control.status_lists import STATUS_FUNCTION
 from api.db.models import Job, JobStage, OutboxMessage, Run
+from api.evidence.changes import OUTBOX_KIND
 from api.jobs.lifecycle import RunEnd
 from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, RUN_FUNCTION, WORK_QUEUE, RunError, encode
 
@@ -25,9 +27,9 @@ async def relay(control: Control) -> int:
         if message.kind == "run":
             await publish_run(control, message.subject)
         else:
-            await control.queue.publish(
-                CONTROL_QUEUE, ADVANCE_FUNCTION, message.subject, message_id=f"advance:{message.sequence}"
-            )
+            function = STATUS_FUNCTION if message.kind == OUTBOX_KIND else ADVANCE_FUNCTION
+            message_id = f"{message.kind}:{message.sequence}"
+            await control.queue.publish(CONTROL_QUEUE, function, message.subject, message_id=message_id)
         await _mark(control, message)
     return len(waiting)
 

@@ -16,7 +16,7 @@ from arq.connections import create_pool
 from sqlalchemy import select
 
 from api.control.advance import advance
-from api.control.context import Control
+from api.control.context import Control, StatusIssuing
 from api.control.messages import apply
 from api.control.relay import relay
 from api.control.sweeper import sweep
@@ -83,6 +83,7 @@ class World:
             suites=SUITES,
             issuer=Issuer("https://issuer.test", LocalSigner.generate(), 30),
             clock=lambda: world.now,
+            status=StatusIssuing(LocalSigner.generate(), "https://issuer.test"),
         )
         async with database.write() as session:
             session.add(Organization(id="org-a", name="a", created_at=1))

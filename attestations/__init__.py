@@ -3,10 +3,3 @@
 Pure: bytes and values in, values or `attestations.errors.AttestationError` out. It needs the standard library and
 `cryptography` alone, opens no socket, and is the only part of the project that is published as a wheel.
 """
-
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("tuneproof")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+source"

@@ -229,3 +229,9 @@ def parse(unverified: bytes, openings: Sequence[Opening] = ()) -> Plan:
     """The plan in canonical bytes. Values of its `tuning` may be hidden, and are shown by the openings that fit them."""
     value = canonical.parse(unverified, what="the plan", max_bytes=MAX_BYTES)
     return documents.decode(Plan, disclosure.read(unverified, value, openings, disclosure.PLAN).tree, "plan")
+
+
+def hidden_paths(unverified: bytes, openings: Sequence[Opening] = ()) -> tuple[str, ...]:
+    """The places in a plan that stay hidden from a reader with these openings."""
+    value = canonical.parse(unverified, what="the plan", max_bytes=MAX_BYTES)
+    return disclosure.read(unverified, value, openings, disclosure.PLAN).hidden

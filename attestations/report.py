@@ -4,15 +4,17 @@ used, until when, what is not claimed, what was not checked, and who says so.
 Every string in evidence was written by somebody else, so `plain` takes out what could move a cursor or hide text.
 """
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 
 from attestations import documents
+from attestations.boundaries import Boundaries
 from attestations.claims import claim_sentence, is_mixed, reason_sentence, row_name, verdict_words
 from attestations.controls import ControlFinding
 from attestations.disagreement import Disagreement
-from attestations.findings import ExitCode, Status
+from attestations.findings import Check, ExitCode, Status
 from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
 from attestations.rows import RegressionRow, disagreement_of
@@ -31,6 +33,9 @@ _ENDS = {
 _LONGEST = 400
 _LONGEST_OF_OURS = 8000
 """Sentences made here name rows; cut short they would hide the last of them."""
+_WIDTH = 110
+_ALWAYS_SAID = ("outcome",)
+"""Checks whose sentence is read even where they passed: a gate may release a model that got worse."""
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
@@ -42,16 +47,13 @@ def plain(text: str, longest: int = _LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
-def report_text(report: Report) -> str:
-    """The screen for `tuneproof verify`."""
+def report_text(report: Report, *, every_check: bool = False) -> str:
+    """The screen for `tuneproof verify`; checks that passed are named alone unless every one shall have its line."""
     lines = []
     if report.verified is not None:
         key = f"key {report.verified.key_id[:16]}…"
         lines += _statement_lines(report.verified.statement, report.judged, report.findings, key, report.planned)
-    lines += ["Checks"]
-    lines += [
-        f"  {check.status:<12} {check.code:<28} {plain(check.sentence, _LONGEST_OF_OURS)}" for check in report.checks
-    ]
+    lines += ["Checks", *_check_lines(report.checks, every_check=every_check)]
     lines += ["", _ENDS[report.exit_code] + _why(report)]
     if report.level is not None:
         lines.append(f"Assurance level {report.level}: signed by the issuer, and no one else vouches for it.")
@@ -77,6 +79,14 @@ def report_json(report: Report) -> dict[str, object]:
         result["subject"] = documents.encode(report.verified.statement.subject)
         result["predicate"] = documents.encode(report.verified.statement.predicate)
     return result
+
+
+def _check_lines(checks: Sequence[Check], *, every_check: bool) -> list[str]:
+    said = [check for check in checks if every_check or check.status is not Status.PASS or check.code in _ALWAYS_SAID]
+    lines = [f"  {check.status:<12} {check.code:<20} {plain(check.sentence, _LONGEST_OF_OURS)}" for check in said]
+    named = ", ".join(check.code for check in checks if check not in said)
+    indent = " " * 15
+    return [*textwrap.wrap(named, _WIDTH, initial_indent="  PASS         ", subsequent_indent=indent), *lines]
 
 
 def _why(report: Report) -> str:
@@ -139,6 +149,8 @@ def _facts(predicate: ResiliencePredicate, key: str) -> list[tuple[str, str]]:
         steps = f", {tuning.steps} steps" if tuning is not None and tuning.steps is not None else ""
         how = f"{tuning.method}{steps}, " if tuning is not None else ""
         facts.append(("what was tuned", f"{how}from {model.base.name}{licence}"))
+        if tuning is not None and tuning.compute is not None and tuning.compute.ratio is not None:
+            facts.append(("compute", f"{tuning.compute.ratio} of the base's training ({tuning.compute.method})"))
         if model.manifest is not None:
             served = f"{model.manifest.files} files, {model.manifest.bytes} bytes"
             facts.append(("the result", f"{served}, manifest sha256:{model.manifest.digest.sha256}"))
@@ -152,8 +164,29 @@ def _facts(predicate: ResiliencePredicate, key: str) -> list[tuple[str, str]]:
         facts += [("not for", words) for words in boundaries.prohibited or ()]
         facts += [("only with", f"{need.control} ({need.why})") for need in boundaries.requires or ()]
         facts += [("measured under", words) for words in boundaries.conditions or ()]
+        facts += _tested(boundaries)
         facts += [("take care", words) for words in boundaries.cautions or ()]
+        if boundaries.retest_on:
+            facts.append(("test again on", "; ".join(boundaries.retest_on)))
     return [*facts, ("until", predicate.valid_until)]
+
+
+def _tested(boundaries: Boundaries) -> list[tuple[str, str]]:
+    """What was tested and may be done to the model, since schema 0.3.0."""
+    if boundaries.turns is None:
+        return []
+    turns = f"{boundaries.turns} turn{'s' * (boundaries.turns != 1)}"
+    context = boundaries.context
+    prompts = (
+        f", prompts up to {context.tested_prompt_tokens} tokens" if context and context.tested_prompt_tokens else ""
+    )
+    permitted = ", ".join(
+        f"{one.kind} sha256:{one.digest.sha256[:16]}…" for one in boundaries.transforms_permitted or ()
+    )
+    return [
+        ("tested", f"{turns}{prompts}, {boundaries.decoding}"),
+        ("transforms", permitted or "none: quantised, merged or tuned further it is another model"),
+    ]
 
 
 def _table(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[str]:

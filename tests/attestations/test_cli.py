@@ -8,6 +8,7 @@ import pytest
 
 import attestations
 from attestations.cli import main
+from attestations.version import version
 from tests.attestations.evidence import Evidence
 
 AT = ["--now", "2026-03-02T00:00:00Z"]
@@ -106,7 +107,7 @@ def module(*arguments: str, **options: object) -> subprocess.CompletedProcess[by
 def test_the_module_runs_and_knows_its_version() -> None:
     result = module("--version")
     assert result.returncode == 0
-    assert result.stdout.decode().strip() == f"tuneproof {attestations.__version__}"
+    assert result.stdout.decode().strip() == f"tuneproof {version()}"
 
 
 def test_a_terminal_without_unicode_and_a_closed_pipe_are_no_traceback(files: Path) -> None:

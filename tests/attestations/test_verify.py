@@ -30,6 +30,7 @@ STEPS = [
     "subject",
     "model.files",
     "plan",
+    "disclosures",
     "rows",
     "verdicts",
     "gate",
@@ -37,14 +38,18 @@ STEPS = [
     "validity",
 ]
 OPEN = [
-    "plan.time",
-    "controls.coverage",
-    "answers",
     "time.signing",
-    "log.inclusion",
-    "log.completeness",
+    "plan.time",
+    "plan.statement",
+    "provenance",
+    "model.signing",
     "countersignature",
     "status",
+    "controls.coverage",
+    "answers",
+    "trust.root",
+    "log.inclusion",
+    "log.completeness",
 ]
 
 

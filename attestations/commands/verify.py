@@ -1,0 +1,64 @@
+"""`tuneproof verify`: whether to believe and accept a bundle."""
+
+import argparse
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attestations import bundle, policy, status, trust
+from attestations.documents import parse_moment
+from attestations.errors import FileAccessError, MalformedError
+from attestations.files import read_file
+from attestations.report import report_json, report_text
+from attestations.verify import verify
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = commands.add_parser("verify", help="find out whether to believe and accept a bundle")
+    check.add_argument("bundle", type=Path, metavar="BUNDLE", help="the evidence, *.resilience.json")
+    check.add_argument("--trust", type=Path, required=True, help="the keys you believe, trust.json")
+    check.add_argument("--policy", type=Path, help="your own rules, on top of the default ones")
+    check.add_argument("--model", type=Path, metavar="DIR", help="the model's files, compared with the signed manifest")
+    check.add_argument("--status", type=Path, metavar="FILE", help="a newer status list than the bundle's own")
+    check.add_argument("--now", type=_time, metavar="TIME", help="judge as of this time, like 2026-01-31T12:00:00Z")
+    check.add_argument("--all", action="store_true", help="a line for every check, also for those that passed")
+    check.add_argument("--json", action="store_true", help="print the report for programs")
+    check.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    acceptance = policy.parse(read_file(options.policy, policy.MAX_BYTES)) if options.policy else None
+    if options.model is not None and not os.path.isdir(options.model):  # noqa: PTH112 - Path.is_dir raises
+        raise FileAccessError("file.not_a_directory", f"{options.model} is no directory")
+    report = verify(
+        read_file(options.bundle, bundle.MAX_BYTES),
+        read_file(options.trust, trust.MAX_BYTES),
+        now=options.now or datetime.now(UTC),
+        model_dir=options.model,
+        acceptance=acceptance,
+        unverified_status=_status(options.status),
+    )
+    if options.json:
+        print(json.dumps(report_json(report), indent=2, ensure_ascii=True))
+    else:
+        print(report_text(report, every_check=options.all))
+    return report.exit_code
+
+
+def _status(path: Path | None) -> str | None:
+    """A status list as it is served: one line of ASCII."""
+    if path is None:
+        return None
+    content = read_file(path, status.MAX_TOKEN)
+    try:
+        return content.decode("ascii").strip()
+    except UnicodeDecodeError as error:
+        raise MalformedError("status.not_jwt", f"{path} is no status list: it is not ASCII text") from error
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except MalformedError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -57,13 +57,36 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyAccess:
+    """What opens signing keys beside their names: a key file's passphrase, a PKCS#11 token's library and PIN."""
+
+    passphrase: str | None = field(default=None, repr=False)
+    pkcs11_module: Path | None = None
+    pkcs11_pin: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "KeyAccess":
+        env = os.environ if env is None else env
+        module = env.get("TUNEPROOF_PKCS11_MODULE")
+        return cls(
+            passphrase=env.get("TUNEPROOF_SIGNING_PASSPHRASE") or None,
+            pkcs11_module=Path(module) if module else None,
+            pkcs11_pin=env.get("TUNEPROOF_PKCS11_PIN") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """What the control process needs beyond ``Settings``: the queue and the issuer's key."""
+    """What the control process needs beyond ``Settings``: the queue and the issuer's keys.
+
+    Keys are named as ``api.issuance.key_settings`` says; without ``status_key`` it is the file beside the signing key.
+    """
 
     redis_url: str = field(repr=False)
-    signing_key: Path
+    signing_key: str
     issuer: str
-    signing_passphrase: str | None = field(default=None, repr=False)
+    status_key: str | None = None
+    access: KeyAccess = KeyAccess()
     validity_days: int = 180
 
     @classmethod
@@ -72,9 +95,10 @@ class ControlSettings:
         env = os.environ if env is None else env
         return cls(
             redis_url=_required(env, "TUNEPROOF_REDIS_URL"),
-            signing_key=Path(_required(env, "TUNEPROOF_SIGNING_KEY")),
+            signing_key=_required(env, "TUNEPROOF_SIGNING_KEY"),
             issuer=_required(env, "TUNEPROOF_ISSUER"),
-            signing_passphrase=env.get("TUNEPROOF_SIGNING_PASSPHRASE"),
+            status_key=env.get("TUNEPROOF_STATUS_KEY") or None,
+            access=KeyAccess.from_env(env),
         )
 
 

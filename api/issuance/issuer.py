@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from attestations import dsse
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
-from attestations.keys import LocalSigner, load_public_key, refuse_bad_signature
+from attestations.keys import Signer, load_public_key, refuse_bad_signature
 from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
 from attestations.statement import JobRecord, build_statement
@@ -24,7 +24,7 @@ class Issuer:
     """Who says so: an identity and the key that signs for it."""
 
     id: str
-    signer: LocalSigner = field(repr=False)
+    signer: Signer = field(repr=False)
     validity_days: int
 
     def issue(

@@ -84,10 +84,10 @@ async def test_sqlite_runs_in_wal_with_foreign_keys(tmp_path):
 def test_a_connection_string_does_not_show_in_a_repr():
     from pathlib import Path
 
-    from api.settings import ControlSettings, Settings, StorageSettings
+    from api.settings import ControlSettings, KeyAccess, Settings, StorageSettings
 
     settings = Settings(
         "postgresql+asyncpg://u:hush@h/d", StorageSettings("file:///x", "http://h", "hush"), Path("c"), Path("s")
     )
-    control = ControlSettings("redis://:hush@h", Path("k"), "issuer", signing_passphrase="hush")
+    control = ControlSettings("redis://:hush@h", "k", "issuer", access=KeyAccess("hush", None, "hush"))
     assert "hush" not in repr(settings) + repr(control)

@@ -44,6 +44,7 @@ OPEN = [
     "provenance",
     "model.signing",
     "countersignature",
+    "notices",
     "status",
     "controls.coverage",
     "answers",

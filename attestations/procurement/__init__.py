@@ -1,0 +1,9 @@
+"""The buyer's side: a written acceptance policy, applied to verified evidence, and explained in words.
+
+`parse` and `apply` are what the verifier needs; `Evidence` is what it hands over. See docs/procurement.md.
+"""
+
+from attestations.procurement.evidence import Evidence
+from attestations.procurement.policy import MAX_BYTES, PAYLOAD_TYPE, AcceptancePolicy, apply, parse, sign
+
+__all__ = ["MAX_BYTES", "PAYLOAD_TYPE", "AcceptancePolicy", "Evidence", "apply", "parse", "sign"]

@@ -1,6 +1,6 @@
 // One file of evidence, taken apart; nothing in it is verified yet. The twin of attestations/bundle.py.
 
-import { isObject, parse as parseJson } from "./canonical.js";
+import { isObject, parseJson } from "./canonical.js";
 import { fromBase64 } from "./bytes.js";
 import { decodeText, shown } from "./documents.js";
 import { parseEnvelope } from "./dsse.js";

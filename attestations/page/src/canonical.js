@@ -1,7 +1,7 @@
 // Canonical JSON (RFC 8785) without floats, and the only parser for untrusted JSON; the twin of attestations/canonical.py.
 //
 // JSON.parse keeps the last of two equal keys, rounds large integers and reads any white space, so it is not used here.
-// `parse` accepts the one canonical encoding of a value and nothing else. Objects have no prototype, so that a key such as
+// `parseJson` accepts the one canonical encoding of a value and nothing else. Objects have no prototype, so that a key such as
 // "__proto__" or "constructor" is a key like any other. Size, UTF-8 and depth are met before anything is built.
 
 import { malformed } from "./errors.js";
@@ -15,8 +15,8 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[
 const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 // The value of canonical bytes; `what` names the document in errors ("the bundle").
-export function parse(unverified, what, maxBytes) {
-  const value = parseRelaxed(unverified, what, maxBytes);
+export function parseJson(unverified, what, maxBytes) {
+  const value = parseRelaxedJson(unverified, what, maxBytes);
   const again = encode(value);
   if (again.length !== unverified.length || !again.every((byte, place) => byte === unverified[place])) {
     throw malformed("json.not_canonical", `${what} is JSON, but not in canonical form, RFC 8785`);
@@ -25,7 +25,7 @@ export function parse(unverified, what, maxBytes) {
 }
 
 // The same with white space and the order of keys free, as in the header of a status token that others may have written.
-export function parseRelaxed(unverified, what, maxBytes) {
+export function parseRelaxedJson(unverified, what, maxBytes) {
   if (unverified.length > maxBytes) {
     const words = `${what} has ${unverified.length} bytes; at most ${maxBytes} are accepted`;
     throw malformed("json.too_large", words);

@@ -1,6 +1,6 @@
 // The in-toto Statement v1 around a resilience predicate, the manifest, the job's record and the plan: the signed documents.
 
-import { isObject, parse as parseJson } from "./canonical.js";
+import { isObject, parseJson } from "./canonical.js";
 import { sha256, utf8 } from "./bytes.js";
 import { decode } from "./documents.js";
 import { malformed } from "./errors.js";

@@ -1,6 +1,6 @@
 // The trust root: which keys are believed, for what, and in which time. The twin of attestations/trust.py, both formats.
 
-import { isObject, parse as parseJson } from "./canonical.js";
+import { isObject, parseJson } from "./canonical.js";
 import { decode } from "./documents.js";
 import { parseThresholdEnvelope, verifyThreshold } from "./dsse.js";
 import { malformed } from "./errors.js";

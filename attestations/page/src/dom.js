@@ -1,0 +1,33 @@
+// Makes elements. Whatever a document says becomes a text node, never markup, and reads as one piece of text in one direction.
+
+const SVG = "http://www.w3.org/2000/svg";
+const LONGEST = 8000;
+
+export function el(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) {
+      node.setAttribute(name, String(value));
+    }
+  }
+  node.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== ""));
+  return node;
+}
+
+// Text that others wrote, on one line, without control, format and unassigned characters; they could hide or reorder text.
+export function plain(text) {
+  const shown = String(text).replace(/\s/gu, " ").replace(/\p{C}/gu, "\ufffd");
+  return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
+}
+
+// The same as an element that keeps its own direction.
+export function said(text) {
+  return el("bdi", {}, plain(text));
+}

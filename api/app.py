@@ -1,7 +1,7 @@
 """The REST application, put together from what it is handed. Nothing global, nothing read from the environment.
 
 ``/v1`` speaks OpenAI's shapes and wants a bearer key; ``/storage`` honours signed grants and exists only where objects lie on
-local disk; ``/healthz``, ``/readyz`` and ``/schema/openapi.json`` are open.
+local disk; ``/.well-known/resilience``, ``/status``, ``/healthz``, ``/readyz`` and ``/schema/openapi.json`` are open.
 """
 
 import time
@@ -34,6 +34,8 @@ from api.models.controllers import ModelsController
 from api.models.service import ModelService
 from api.openapi import openapi_config
 from api.policies.controllers import PoliciesController
+from api.published.controllers import PublishedController, status_list
+from api.published.service import PublishedService
 from api.requests import Service
 from api.settings import Settings
 from api.storage import LocalStorage, Storage
@@ -72,8 +74,12 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
         # The upload's own limits are tighter and say what is wrong; the others' bodies are bounded in api.bodies.
         request_max_body_size=settings.max_upload_bytes + 2 * FORM_OVERHEAD_BYTES,
     )
-    handlers: list[ControllerRouterHandler] = [v1, healthz, readyz]
-    dependencies = {"database": _given(database), "storage": _given(storage)}
+    handlers: list[ControllerRouterHandler] = [v1, healthz, readyz, PublishedController, status_list]
+    dependencies = {
+        "database": _given(database),
+        "storage": _given(storage),
+        "published": _given(PublishedService(database, storage, settings.trust)),
+    }
     if isinstance(storage, LocalStorage):
         handlers.append(GrantedObjectsController)
         dependencies["local_storage"] = _given(storage)

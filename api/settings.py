@@ -29,7 +29,8 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``max_upload_bytes`` bounds one uploaded file, ``max_line_bytes`` one record in it."""
+    """``max_upload_bytes`` bounds one uploaded file, ``max_line_bytes`` one record in it. ``trust`` is the folder of the
+    issuer's trust roots, to be published."""
 
     database_url: str = field(repr=False)
     storage: StorageSettings
@@ -37,6 +38,7 @@ class Settings:
     scratch: Path
     max_upload_bytes: int = 512 * 1024 * 1024
     max_line_bytes: int = 1024 * 1024
+    trust: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -53,6 +55,7 @@ class Settings:
             ),
             catalog=Path(_required(env, "TUNEPROOF_CATALOG")),
             scratch=Path(_required(env, "TUNEPROOF_SCRATCH_DIR")),
+            trust=Path(trust) if (trust := env.get("TUNEPROOF_TRUST_DIR")) else None,
         )
 
 

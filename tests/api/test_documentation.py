@@ -23,9 +23,11 @@ def application(tmp_path: Path) -> Litestar:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    documented = set(re.findall(r"/(?:v1|healthz|readyz|storage)[a-z0-9_/{}]*", PAGE))
+    documented = set(re.findall(r"/(?:v1|healthz|readyz|storage|status|\.well-known)[a-z0-9_/{}-]*", PAGE))
     served = {
-        re.sub(r"\{[a-z_]+(:[a-z]+)?\}", lambda match: "{key}" if match[1] == ":path" else "{id}", route.path)
+        re.sub(
+            r"\{[a-z_]+(:[a-z]+)?\}", lambda match: "{key}" if match[1] == ":path" else "{id}", route.path
+        ).removesuffix(".json")
         for route in application(tmp_path).routes
         if not route.path.startswith("/schema")
     }

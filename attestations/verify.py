@@ -24,11 +24,12 @@ What stays with the caller: that the trust root came to the buyer by an honest w
 version cannot check (a log, witnesses, other runs) says NOT_CHECKED.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from attestations import attachments, disclosure, dsse, plan, policy, statement, status, timestamps, trust
+from attestations import attachments, disclosure, dsse, plan, procurement, statement, status, timestamps, trust
 from attestations import bundle as bundle_format
 from attestations.attachments import Attachments
 from attestations.binding import CLOCK_TOLERANCE, bind_plan, check_subject
@@ -49,8 +50,8 @@ from attestations.findings import (
     stale,
 )
 from attestations.plan import Plan
-from attestations.policy import AcceptancePolicy
 from attestations.predicate import OutcomeStatus, ResiliencePredicate
+from attestations.procurement import AcceptancePolicy, Evidence
 from attestations.recompute import Recomputed, recompute
 from attestations.statement import ResilienceStatement
 from attestations.trust import KeyRole, TrustRoot
@@ -130,6 +131,7 @@ def verify(
         parts.unverified_timestamps, parts.envelope.signature, root.timestamp_authorities, now=now
     )
     attached = attachments.examine(parts, stated, planned, root, now=now, proven=proven, openings=opened.provenance)
+    hidden = _hidden(shown, opened, attached, parts.unverified_plan)
     newest = unverified_status or parts.unverified_status
     again = recompute(planned, stated.predicate)
     checks = [
@@ -139,7 +141,7 @@ def verify(
         *check_subject(parts, stated, model_dir),  # steps 5 and 6
         *shown.bound,  # step 7
         *attached.checks,
-        _disclosures(shown, opened, attached, parts.unverified_plan),
+        _disclosures(shown, opened, attached, hidden),
         status.check(stated.predicate.status, newest, root.keys_of(KeyRole.STATUS), now=now),  # step 8
         *again.checks,  # steps 9, 10 and 11
         _outcome(stated.predicate, again),
@@ -148,7 +150,19 @@ def verify(
     ]
     level = 0
     if acceptance is not None:
-        checks += policy.apply(acceptance, stated.predicate, level=level, now=now)  # step 13
+        evidence = Evidence(
+            predicate=stated.predicate,
+            now=now,
+            level=level,
+            checks=tuple(checks),
+            judged=again.judged,
+            findings=again.findings,
+            planned=planned,
+            hidden=hidden,
+            evaluators=tuple(one.key.key_id for one in attached.countersignatures),
+            proven_at=proven,
+        )
+        checks += procurement.apply(acceptance, evidence)  # step 13
     verified = VerifiedStatement(stated, payload.key.key_id, _VERIFIED)
     report = _report([*checks, *_NOT_YET])
     return replace(
@@ -187,11 +201,19 @@ def _hold_items(opened: Disclosures, predicate: ResiliencePredicate) -> None:
         disclosure.verify_item(item, trees)
 
 
-def _disclosures(shown: _Shown, opened: Disclosures, attached: Attachments, unverified_plan: bytes | None) -> Check:
+def _hidden(
+    shown: _Shown, opened: Disclosures, attached: Attachments, unverified_plan: bytes | None
+) -> tuple[str, ...]:
+    """The paths of all values that this reader does not see, also in the plan and the provenance."""
+    if shown.planned is None or unverified_plan is None:
+        return (*shown.stated.hidden, *attached.hidden)
+    in_plan = plan.hidden_paths(unverified_plan, () if shown.misfit is not None else opened.plan)
+    return (*shown.stated.hidden, *in_plan, *attached.hidden)
+
+
+def _disclosures(shown: _Shown, opened: Disclosures, attached: Attachments, hidden: Sequence[str]) -> Check:
     if shown.misfit is not None:
         return broken("disclosures", shown.misfit)
-    in_plan = plan.hidden_paths(unverified_plan, opened.plan) if unverified_plan and shown.planned else ()
-    hidden = (*shown.stated.hidden, *in_plan, *attached.hidden)
     seen = len(shown.stated.opened) + len(opened.plan) + len(attached.opened)
     words = f"{len(hidden)} values are hidden" if hidden else "nothing is hidden from this reader"
     if hidden:

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +6,7 @@ import pytest
 from attestations.findings import ExitCode, Status
 from attestations.gate import Policy
 from attestations.keys import LocalSigner
-from attestations.policy import AcceptancePolicy, Rules
+from attestations.procurement import parse as parse_policy
 from attestations.statistics import PairedTable
 from attestations.verdicts import Measured
 from attestations.verify import Report, VerifiedStatement, verify
@@ -134,8 +133,9 @@ def test_a_profile_that_may_not_claim_absence_is_judged_so_again(tmp_path: Path)
 
 
 def test_the_buyers_own_rules_come_on_top(kept: Evidence) -> None:
-    rules = Rules(90, ("harmful-requests",), allow_not_measurable=False, min_level=0)
-    report = verify(kept.bundle, kept.trust, now=NOW, acceptance=AcceptancePolicy("0.1.0", rules))
+    rules = b'{"maxAgeDays":90,"requiredSuites":["harmful-requests"],"allowNotMeasurable":false,"minLevel":%d}'
+    policy = b'{"schema":"0.1.0","rules":' + rules + b"}"
+    report = verify(kept.bundle, kept.trust, now=NOW, acceptance=parse_policy(policy % 0))
     assert report.accepted
     assert found(report, Status.PASS)[-4:] == [
         "policy.max_age_days",
@@ -143,8 +143,7 @@ def test_the_buyers_own_rules_come_on_top(kept: Evidence) -> None:
         "policy.allow_not_measurable",
         "policy.min_level",
     ]
-    stricter = AcceptancePolicy("0.1.0", replace(rules, min_level=1))
-    assert verify(kept.bundle, kept.trust, now=NOW, acceptance=stricter).exit_code is ExitCode.POLICY
+    assert verify(kept.bundle, kept.trust, now=NOW, acceptance=parse_policy(policy % 1)).exit_code is ExitCode.POLICY
 
 
 def test_a_measure_that_cannot_be_settled_still_verifies(tmp_path: Path) -> None:

@@ -27,8 +27,6 @@ _one_at_a_time = threading.Lock()
 _SAYS = {
     pkcs11.NoSuchToken: "there is no such token; check token= and serial=",
     pkcs11.MultipleTokensReturned: "several tokens fit; add serial=",
-    pkcs11.NoSuchKey: "the token has no such P-256 key pair; its public half must be in the token, too",
-    pkcs11.MultipleObjectsReturned: "several keys fit; add id=",
     pkcs11.PinIncorrect: "the token refuses the PIN",
     pkcs11.PinLenRange: "the token refuses the PIN",
     pkcs11.PinLocked: "the token is locked after too many wrong PINs",
@@ -71,10 +69,22 @@ class TokenSigner:
         return f"PKCS#11 token {self._key.token or self._key.serial!r}"
 
     def _find(self, session: pkcs11.Session, kind: pkcs11.ObjectClass) -> pkcs11.Key:
-        key = session.get_key(object_class=kind, key_type=pkcs11.KeyType.EC, label=self._key.object, id=self._key.id)
-        if bytes(key[pkcs11.Attribute.EC_PARAMS]) != _P256_OID:
+        """The one key that fits. All are listed: a search that is left open outlives its session and complains later."""
+        wanted: dict[pkcs11.Attribute, object] = {
+            pkcs11.Attribute.CLASS: kind,
+            pkcs11.Attribute.KEY_TYPE: pkcs11.KeyType.EC,
+        }
+        if self._key.object is not None:
+            wanted[pkcs11.Attribute.LABEL] = self._key.object
+        if self._key.id is not None:
+            wanted[pkcs11.Attribute.ID] = self._key.id
+        found = [key for key in session.get_objects(wanted) if isinstance(key, pkcs11.Key)]
+        if len(found) != 1:
+            words = "several keys fit; add id=" if found else "it has no such EC key pair; both halves must be in it"
+            raise SigningKeyError(f"{self._name}: {words}")
+        if bytes(found[0][pkcs11.Attribute.EC_PARAMS]) != _P256_OID:
             raise SigningKeyError(f"{self._name}: the key is not on the curve P-256")
-        return key
+        return found[0]
 
     @contextmanager
     def _session(self) -> Iterator[pkcs11.Session]:

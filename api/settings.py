@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_LONGEST_URL = 160
+
 
 class SettingsError(Exception):
     """A variable is missing or malformed; the message names it."""
@@ -83,11 +85,13 @@ class ControlSettings:
     """What the control process needs beyond ``Settings``: the queue and the issuer's keys.
 
     Keys are named as ``api.issuance.key_settings`` says; without ``status_key`` it is the file beside the signing key.
+    ``public_url`` is where everybody reaches the api: what is signed names its status list there.
     """
 
     redis_url: str = field(repr=False)
     signing_key: str
     issuer: str
+    public_url: str
     status_key: str | None = None
     access: KeyAccess = KeyAccess()
     validity_days: int = 180
@@ -96,13 +100,24 @@ class ControlSettings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> "ControlSettings":
         """Raises ``SettingsError``."""
         env = os.environ if env is None else env
+        issuer = _required(env, "TUNEPROOF_ISSUER")
         return cls(
             redis_url=_required(env, "TUNEPROOF_REDIS_URL"),
             signing_key=_required(env, "TUNEPROOF_SIGNING_KEY"),
-            issuer=_required(env, "TUNEPROOF_ISSUER"),
+            issuer=issuer,
+            public_url=_public_url(env.get("TUNEPROOF_PUBLIC_URL") or issuer),
             status_key=env.get("TUNEPROOF_STATUS_KEY") or None,
             access=KeyAccess.from_env(env),
         )
+
+
+def _public_url(named: str) -> str:
+    """Signed statements hold it, in a name of at most 200 characters."""
+    if not named.isprintable() or len(named) > _LONGEST_URL:
+        raise SettingsError(
+            f"TUNEPROOF_PUBLIC_URL (else TUNEPROOF_ISSUER) has at most {_LONGEST_URL} printable characters"
+        )
+    return named.rstrip("/")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

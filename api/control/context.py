@@ -22,7 +22,7 @@ class StatusIssuing:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds. Without ``status`` no status list is signed."""
+    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds."""
 
     database: Database
     storage: Storage
@@ -31,4 +31,4 @@ class Control:
     suites: Suites
     issuer: Issuer
     clock: Callable[[], int]
-    status: StatusIssuing | None = None
+    status: StatusIssuing

@@ -15,7 +15,7 @@ import structlog
 from arq.worker import Worker, func
 
 from api.control.advance import advance
-from api.control.context import Control
+from api.control.context import Control, StatusIssuing
 from api.control.messages import apply
 from api.control.relay import relay
 from api.control.status_lists import STATUS_FUNCTION, sign_due_lists, sign_list
@@ -23,7 +23,7 @@ from api.control.sweeper import sweep
 from api.db.session import Database
 from api.issuance.errors import SigningKeyError
 from api.issuance.issuer import Issuer
-from api.issuance.signing import open_signer
+from api.issuance.signing import CheckedSigner, open_signer, status_key
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.settings import ControlSettings, Settings
 from api.storage import open_storage
@@ -43,6 +43,7 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
     """Until SIGTERM or SIGINT. 2 when the key or the catalog cannot be used."""
     try:
         signer = open_signer(control_settings.signing_key, control_settings.access)
+        status_signer = _status_signer(control_settings)
         catalog = Catalog.load(settings.catalog)
         added = catalog.benchmark_suites()
     except (SigningKeyError, CatalogError) as error:
@@ -56,12 +57,22 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
         suites=offered_suites(added),
         issuer=Issuer(control_settings.issuer, signer, control_settings.validity_days),
         clock=lambda: int(time.time()),
+        status=StatusIssuing(status_signer, control_settings.public_url),
     )
     log.info("control process up", issuer=control_settings.issuer, key_id=signer.key_id)
     await _serve(control, control_settings.redis_url)
     await control.queue.close()
     await control.database.close()
     return 0
+
+
+def _status_signer(settings: ControlSettings) -> CheckedSigner:
+    """Raises ``SigningKeyError`` that says how an installation from before there was such a key gets one."""
+    try:
+        return open_signer(status_key(settings.signing_key, settings.status_key), settings.access)
+    except SigningKeyError as error:
+        remedy = "where it was never made: python -m api.issuance upgrade-trust KEY"
+        raise SigningKeyError(f"the key for status lists: {error} ({remedy})") from error
 
 
 async def _serve(control: Control, redis_url: str) -> None:

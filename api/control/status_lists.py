@@ -95,8 +95,6 @@ async def _free_place(session: AsyncSession, number: int, draw: Callable[[int], 
 
 async def sign_due_lists(control: Control) -> int:
     """Sign what changed, or was signed long ago; returns how many lists. One that fails does not keep the others waiting."""
-    if control.status is None:
-        return 0
     now = control.clock()
     stale = StatusList.signed_at <= now - REFRESH_SECONDS
     changed = StatusList.signed_revision.is_(None) | (StatusList.signed_revision != StatusList.revision)
@@ -112,18 +110,17 @@ async def sign_due_lists(control: Control) -> int:
 
 async def sign_list(control: Control, number: int) -> None:
     """Sign the list as it stands, unless it is signed as it stands and lately."""
-    issuing = control.status
     now = control.clock()
     async with control.database.read() as session:
         row = await repository.list_numbered(
             session, number
         )  # before its entries: they may be newer than it, never older
-        if issuing is None or row is None or not _is_due(row, now):
+        if row is None or not _is_due(row, now):
             return
         withdrawn = await _withdrawn(session, number)
     issued = max(now, row.signed_at or 0)  # a clock that was set back makes no list that looks older than the last one
     listed = as_listed(repository.list_uri(row), withdrawn, issued_at=datetime.fromtimestamp(issued, UTC))
-    token = await asyncio.to_thread(status.encode, listed, issuing.signer)
+    token = await asyncio.to_thread(status.encode, listed, control.status.signer)
     async with control.database.write() as session:
         current = await repository.list_numbered(session, number, lock=True)
         if current is None or (current.signed_revision or 0, current.signed_at or 0) > (row.revision, issued):

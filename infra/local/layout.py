@@ -101,7 +101,12 @@ class Layout:
 
     def api_env(self, url: str) -> dict[str, str]:
         host, port = url.removeprefix("http://").split(":")
-        return self._store_env(url) | {"TUNEPROOF_HOST": host, "TUNEPROOF_PORT": port}
+        trust = str(self.signing_key.with_suffix(".trust"))
+        return self._store_env(url) | {
+            "TUNEPROOF_HOST": host,
+            "TUNEPROOF_PORT": port,
+            "TUNEPROOF_TRUST_DIR": trust,
+        }
 
     def control_env(self, url: str) -> dict[str, str]:
         return self._store_env(url) | {

@@ -76,6 +76,8 @@ def _bring_up(layout: Layout, supervisor: Supervisor, stopping: list[int], *, po
     _run_once([python, "-m", "migrations", "upgrade"], layout.api_env(url))
     if not layout.signing_key.exists():
         _run_once([python, "-m", "api.issuance", "create-key", str(layout.signing_key)], layout.control_env(url))
+    elif not layout.signing_key.with_suffix(".trust").is_dir():  # made by a version that had one key alone
+        _run_once([python, "-m", "api.issuance", "upgrade-trust", str(layout.signing_key)], layout.control_env(url))
     if not layout.api_key_file.exists():
         key = _run_once([python, "-m", "api.tenancy", "create-key", "--name", "local"], layout.api_env(url))
         write_private(layout.api_key_file, key.strip().splitlines()[-1])

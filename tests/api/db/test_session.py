@@ -89,5 +89,5 @@ def test_a_connection_string_does_not_show_in_a_repr():
     settings = Settings(
         "postgresql+asyncpg://u:hush@h/d", StorageSettings("file:///x", "http://h", "hush"), Path("c"), Path("s")
     )
-    control = ControlSettings("redis://:hush@h", "k", "issuer", access=KeyAccess("hush", None, "hush"))
+    control = ControlSettings("redis://:hush@h", "k", "issuer", "https://u", access=KeyAccess("hush", None, "hush"))
     assert "hush" not in repr(settings) + repr(control)

@@ -13,8 +13,8 @@ A token is a DER TimeStampResp. It counts where
 3. the imprint is SHA-256 of this very signature;
 4. the authority is believed at that time, and the time is not in the future.
 
-The first point is ours: without it, bytes that no signature covers could be changed, and a certificate that is not for
-timestamps could pass beside a forged one of the same name. Every token that is there must count: one that does not is a
+The first point is ours: much of a response is signed by nobody (`attestations.timestamp_form`), and what could be changed
+unnoticed would give one proof many forms. Every token that is there must count: one that does not is a
 broken proof. No token, or no library to check it, is NOT_CHECKED. Nothing here opens a socket; `api.issuance.timestamping`
 asks authorities.
 """

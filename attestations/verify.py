@@ -28,8 +28,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from attestations import attachments, disclosure, dsse, plan, procurement, statement, status, timestamps, trust
+from attestations import attachments, disclosure, dsse, plan, statement, status, timestamps, trust
 from attestations import bundle as bundle_format
 from attestations.attachments import Attachments
 from attestations.binding import CLOCK_TOLERANCE, bind_plan, check_subject
@@ -38,6 +39,7 @@ from attestations.claims import row_name
 from attestations.controls import ControlFinding
 from attestations.disclosure import Disclosures
 from attestations.documents import parse_moment
+from attestations.dsse import VerifiedPayload
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import (
     Check,
@@ -51,11 +53,13 @@ from attestations.findings import (
 )
 from attestations.plan import Plan
 from attestations.predicate import OutcomeStatus, ResiliencePredicate
-from attestations.procurement import AcceptancePolicy, Evidence
 from attestations.recompute import Recomputed, recompute
 from attestations.statement import ResilienceStatement
 from attestations.trust import KeyRole, TrustRoot
 from attestations.verdicts import JudgedRow, Role, Verdict
+
+if TYPE_CHECKING:
+    from attestations.procurement import AcceptancePolicy
 
 _VERIFIED = object()
 
@@ -107,7 +111,7 @@ def verify(
     *,
     now: datetime,
     model_dir: Path | None = None,
-    acceptance: AcceptancePolicy | None = None,
+    acceptance: "AcceptancePolicy | None" = None,
     unverified_status: str | None = None,
 ) -> Report:
     """The report on a bundle under a trust root; `unverified_status` is a newer status list than the bundle's own.
@@ -124,6 +128,22 @@ def verify(
         return _report([broken("signature", str(error)), rest])
     if payload.payload_type != dsse.IN_TOTO_PAYLOAD_TYPE:
         raise MalformedError("statement.payload_type", f"the payload type must be {dsse.IN_TOTO_PAYLOAD_TYPE}")
+    return _examine(parts, payload, root, _Question(now, model_dir, acceptance, unverified_status))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the caller asks beside whether the signature holds."""
+
+    now: datetime
+    model_dir: Path | None
+    acceptance: "AcceptancePolicy | None"
+    unverified_status: str | None
+
+
+def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Question) -> Report:
+    """Steps 3 to 13, on bytes whose signature holds."""
+    now = asked.now
     opened = disclosure.parse(parts.unverified_disclosures)
     shown = _read(parts, payload.payload, opened)  # step 3
     stated, planned = shown.stated, shown.planned
@@ -132,13 +152,13 @@ def verify(
     )
     attached = attachments.examine(parts, stated, planned, root, now=now, proven=proven, openings=opened.provenance)
     hidden = _hidden(shown, opened, attached, parts.unverified_plan)
-    newest = unverified_status or parts.unverified_status
+    newest = asked.unverified_status or parts.unverified_status
     again = recompute(planned, stated.predicate)
     checks = [
         passed("signature", f"signed by the trusted key {payload.key.key_id[:16]}…"),
         *_who_and_when(root, payload.key.key_id, stated.predicate, proven),  # step 4
         signing,
-        *check_subject(parts, stated, model_dir),  # steps 5 and 6
+        *check_subject(parts, stated, asked.model_dir),  # steps 5 and 6
         *shown.bound,  # step 7
         *attached.checks,
         _disclosures(shown, opened, attached, hidden),
@@ -149,8 +169,10 @@ def verify(
         trust.freshness(root, now=now),
     ]
     level = 0
-    if acceptance is not None:
-        evidence = Evidence(
+    if asked.acceptance is not None:
+        from attestations import procurement  # only where there is a policy: the verifier starts quicker without it
+
+        evidence = procurement.Evidence(
             predicate=stated.predicate,
             now=now,
             level=level,
@@ -162,7 +184,7 @@ def verify(
             evaluators=tuple(one.key.key_id for one in attached.countersignatures),
             proven_at=proven,
         )
-        checks += procurement.apply(acceptance, evidence)  # step 13
+        checks += procurement.apply(asked.acceptance, evidence)  # step 13
     verified = VerifiedStatement(stated, payload.key.key_id, _VERIFIED)
     report = _report([*checks, *_NOT_YET])
     return replace(

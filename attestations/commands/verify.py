@@ -5,15 +5,18 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from attestations import bundle, procurement, status, trust
+from attestations import bundle, status, trust
 from attestations.commands.arguments import time_argument
 from attestations.errors import FileAccessError, MalformedError
 from attestations.files import read_file
 from attestations.keys import MAX_PEM_CHARACTERS, load_public_key
-from attestations.procurement import AcceptancePolicy
 from attestations.report import report_json, report_text
 from attestations.verify import verify
+
+if TYPE_CHECKING:
+    from attestations.procurement import AcceptancePolicy
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,12 +54,14 @@ def run(options: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _policy(path: Path | None, key_path: Path | None) -> AcceptancePolicy | None:
+def _policy(path: Path | None, key_path: Path | None) -> "AcceptancePolicy | None":
     """The policy, signed by that key where one is given."""
     if path is None:
         if key_path is not None:
             raise MalformedError("usage.policy_key", "--policy-key says who signed the policy; name that with --policy")
         return None
+    from attestations import procurement
+
     keys = []
     if key_path is not None:
         pem = read_file(key_path, MAX_PEM_CHARACTERS).decode("ascii", "replace")

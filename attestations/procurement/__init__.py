@@ -5,5 +5,17 @@
 
 from attestations.procurement.evidence import Evidence
 from attestations.procurement.policy import MAX_BYTES, PAYLOAD_TYPE, AcceptancePolicy, apply, parse, sign
+from attestations.procurement.tenets import refuse_unreadable
+from attestations.procurement.words import demands
 
-__all__ = ["MAX_BYTES", "PAYLOAD_TYPE", "AcceptancePolicy", "Evidence", "apply", "parse", "sign"]
+__all__ = [
+    "MAX_BYTES",
+    "PAYLOAD_TYPE",
+    "AcceptancePolicy",
+    "Evidence",
+    "apply",
+    "demands",
+    "parse",
+    "refuse_unreadable",
+    "sign",
+]

@@ -49,16 +49,22 @@ def update(current: TrustRoot, unverified_successor: bytes) -> TrustRoot:
     return successor
 
 
-def follow(current: TrustRoot, unverified_successors: Iterable[bytes], *, now: datetime) -> TrustRoot:
-    """The newest of a chain of successors in their order. Raises as `update`, and `StaleError` where it has expired."""
+def advance(current: TrustRoot, unverified_successors: Iterable[bytes]) -> TrustRoot:
+    """The last of a chain of successors in their order, without the fourth rule. Raises as `update`."""
     for count, unverified in enumerate(unverified_successors, start=1):
         if count > MAX_UPDATES:
             raise MalformedError("trust.too_many", f"there are more than {MAX_UPDATES} successors")
         current = update(current, unverified)
-    fresh = trust.freshness(current, now=now)
+    return current
+
+
+def follow(current: TrustRoot, unverified_successors: Iterable[bytes], *, now: datetime) -> TrustRoot:
+    """The newest of a chain of successors. Raises as `update`, and `StaleError` where the newest has expired."""
+    newest = advance(current, unverified_successors)
+    fresh = trust.freshness(newest, now=now)
     if fresh.status is Status.STALE:
         raise StaleError("trust.expired", fresh.sentence)
-    return current
+    return newest
 
 
 def _refuse_rewriting(current: TrustRoot, successor: TrustRoot, made: Moment) -> None:

@@ -26,7 +26,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?function |const |class )", re.MULTI
 _EXPORTED = re.compile(r"^export (?:async function|function|const|class) ([A-Za-z_$][\w$]*)", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^\s*(?:import|export)\b.*$|\bimport\s*\(|\bimport\.meta\b", re.MULTILINE)
 _REFUSED = re.compile(
-    r"</script|<!--|\beval\b|\bFunction\s*\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc"
+    r"</script|<!--|\beval\s*\(|\bFunction\s*\(|innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc"
     r"|\bfetch\s*\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|importScripts|localStorage|\bcookie\b",
     re.IGNORECASE,
 )

@@ -25,7 +25,7 @@ export function parseJson(unverified, what, maxBytes) {
 }
 
 // The same with white space and the order of keys free, as in the header of a status token that others may have written.
-export function parseRelaxedJson(unverified, what, maxBytes) {
+export function parseRelaxedJson(unverified, what, maxBytes, maxDepth = MAX_DEPTH) {
   if (unverified.length > maxBytes) {
     const words = `${what} has ${unverified.length} bytes; at most ${maxBytes} are accepted`;
     throw malformed("json.too_large", words);
@@ -36,7 +36,7 @@ export function parseRelaxedJson(unverified, what, maxBytes) {
   } catch {
     throw malformed("json.not_utf8", `${what} is not UTF-8 text`);
   }
-  refuseDepth(unverified, what);
+  refuseDepth(unverified, what, maxDepth);
   const value = new Reader(text, what).document();
   encode(value);
   return value;
@@ -86,7 +86,7 @@ function written(value, depthLeft) {
   return `{${keys.map((key) => `${written(key, 1)}:${written(value[key], depthLeft - 1)}`).join(",")}}`;
 }
 
-function refuseDepth(bytes, what) {
+function refuseDepth(bytes, what, maxDepth) {
   let depth = 0;
   let quoted = false;
   for (let place = 0; place < bytes.length; place += 1) {
@@ -97,8 +97,8 @@ function refuseDepth(bytes, what) {
       place += 1;
     } else if (!quoted && (byte === 0x5b || byte === 0x7b)) {
       depth += 1;
-      if (depth > MAX_DEPTH) {
-        throw malformed("json.too_deep", `${what} nests deeper than ${MAX_DEPTH} levels`);
+      if (depth > maxDepth) {
+        throw malformed("json.too_deep", `${what} nests deeper than ${maxDepth} levels`);
       }
     } else if (!quoted && (byte === 0x5d || byte === 0x7d)) {
       depth -= 1;

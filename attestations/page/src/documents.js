@@ -4,6 +4,7 @@
 
 import { isObject, record } from "./canonical.js";
 import { EvidenceError, malformed } from "./errors.js";
+import { asciiRepr } from "./numbers/words.js";
 import { RULES } from "./rules.js";
 import { CHOICES, MAX_ITEMS, SHAPES, TEXTS } from "./shapes.js";
 
@@ -138,6 +139,5 @@ function require(holds, what, path) {
 
 // A key as it may be shown in an error: short, and nothing but ASCII.
 export function shown(key) {
-  const plain = [...key.slice(0, 80)].map((letter) => (/[\x20-\x7e]/.test(letter) ? letter : "?")).join("");
-  return `'${plain}'`;
+  return asciiRepr([...key].slice(0, 80).join(""));
 }

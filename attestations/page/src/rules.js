@@ -17,6 +17,9 @@ const MAX_CANDIDATES = 8;
 const MAX_CONTROLS = 256;
 const MAX_JUDGES = 32;
 const MAX_ROW_JUDGES = 8;
+const MAX_PARAMETERS = 256;
+const MAX_DEPENDENCIES = 512;
+const BUILD_TYPE = "https://tuneproof.example/spec/buildtypes/finetune/v1";
 const SCALE = /^(?:0\.[0-9]{1,6}|1)$/;
 
 export function rowKey(row) {
@@ -44,7 +47,7 @@ function refuse(isWrong, code, sentence) {
   }
 }
 
-function apart(values) {
+export function apart(values) {
   return new Set(values.map((value) => JSON.stringify(value))).size === values.length;
 }
 
@@ -392,17 +395,72 @@ function ruleOfPolicy(policy) {
   refuse(!apart(names), "policy.suites", "a suite is listed twice");
 }
 
+function ruleOfEvalPlan(plan) {
+  refuse(plan.schema !== "0.1.0", "eval_plan.schema", "this version reads plan statements of schema 0.1.0");
+  const ends = parseMoment(plan.closeBy) <= parseMoment(plan.createdAt);
+  refuse(ends, "eval_plan.close_by", "the runs end before they can begin");
+  refuse(plan.runsDeclared < 1, "eval_plan.runs", "a plan declares at least one run");
+}
+
+function ruleOfRunMetadata(run) {
+  const ends = parseMoment(run.startedOn) > parseMoment(run.finishedOn);
+  refuse(ends, "provenance.times", "the run ends before it begins");
+}
+
+function ruleOfBuildDefinition(build) {
+  refuse(build.buildType !== BUILD_TYPE, "provenance.build_type", `the build type must be ${BUILD_TYPE}`);
+  const dependencies = build.resolvedDependencies;
+  const counts = [build.externalParameters, build.internalParameters].map((one) => Object.keys(one).length);
+  const many = Math.max(...counts) > MAX_PARAMETERS || dependencies.length > MAX_DEPENDENCIES;
+  const words = `there are at most ${MAX_PARAMETERS} parameters of a kind and ${MAX_DEPENDENCIES} dependencies`;
+  refuse(many, "provenance.too_much", words);
+  const twice = !apart(dependencies.map((one) => [one.name, one.digest.sha256]));
+  refuse(twice, "provenance.dependencies", "a dependency is listed twice");
+  const having = (role) => dependencies.filter((one) => one.name === role).length;
+  const once = "there is exactly one base model and at most one code among the dependencies";
+  refuse(having("base-model") !== 1 || having("code") > 1, "provenance.dependencies", once);
+}
+
+function ruleOfNotice(notice) {
+  refuse(notice.schema !== "0.1.0", "notice.schema", "this version reads notices of schema 0.1.0");
+  parseMoment(notice.at);
+  const words = "a notice that something is superseded, and no other, names what it is superseded by";
+  const fits = (notice.supersededBy !== undefined) === (notice.kind === "superseded");
+  refuse(!fits, "notice.superseded_by", words);
+}
+
+function ruleOfCountersignature(made) {
+  const code = "countersignature";
+  refuse(made.schema !== "0.1.0", `${code}.schema`, "this version reads countersignatures of schema 0.1.0");
+  parseMoment(made.at);
+  const measured = made.own.filter((row) => countedIn(row).some((counts) => pairsOf(counts) > 0));
+  const keys = measured.map((row) => rowKey(row.registered));
+  const words = `there are at most ${MAX_ROWS} rows of its own, and each is there once`;
+  refuse(made.own.length > MAX_ROWS || !apart(keys), `${code}.own`, words);
+  const equal = JSON.stringify(made.agreement.map(rowKey)) === JSON.stringify(keys);
+  refuse(!equal, `${code}.agreement`, "each row that was measured has one row of agreement, in the same order");
+  const measuring = ["reproduced", "reanalysed"].includes(made.mode);
+  refuse(measuring && keys.length === 0, `${code}.own`, `what was ${made.mode} has rows of its own`);
+  const outside = made.disagreements.length > 0 || !made.agreement.every((row) => row.within);
+  const sentence = "it disagrees exactly where a row is outside its margin or a disagreement is written down";
+  refuse(outside !== (made.conclusion === "disagrees"), `${code}.conclusion`, sentence);
+}
+
 export const RULES = {
   BiasCounts: (counts) => refuseMore("biased", counts.biased, counts.answered),
   BlockRule: ruleOfBlockRule,
+  BuildDefinition: ruleOfBuildDefinition,
   ChanceCounts: ruleOfChanceCounts,
   ClusterTotals: ruleOfClusterTotals,
+  Countersignature: ruleOfCountersignature,
   Decoding: ruleOfDecoding,
+  EvalPlan: ruleOfEvalPlan,
   EvaluationRow: ruleOfEvaluationRow,
   FileEntry: ruleOfFileEntry,
   FlipCounts: (counts) => refuseMore("flipped", counts.flipped, counts.items),
   JobRecord: (job) => [job.createdAt, job.endedAt].forEach(parseMoment),
   Manifest: ruleOfManifest,
+  Notice: ruleOfNotice,
   Outcome: ruleOfOutcome,
   PairedDifferences: ruleOfPairedDifferences,
   PairedTable: (table) =>
@@ -416,5 +474,8 @@ export const RULES = {
   Regressions: (found) =>
     refuse(found.coverage !== "all-registered", "regressions.coverage", "the coverage must be all-registered"),
   ResiliencePredicate: ruleOfPredicate,
+  Resource: (file) => refuse(file.algorithm !== "sha256", "model_signing.algorithm", "the algorithm must be sha256"),
   Review: (review) => parseMoment(review.at),
+  RunMetadata: ruleOfRunMetadata,
+  StateReason: (reason) => parseMoment(reason.at),
 };

@@ -2,6 +2,7 @@
 
 import { isObject, parseJson } from "./canonical.js";
 import { sha256, utf8 } from "./bytes.js";
+import { disclose } from "./disclosure.js";
 import { decode } from "./documents.js";
 import { malformed } from "./errors.js";
 
@@ -10,11 +11,13 @@ const PREDICATE_TYPE = "https://tuneproof.example/spec/resilience/v0.1";
 const MAX_STATEMENT = 8 * 1024 * 1024;
 const MAX_DOCUMENT = 4 * 1024 * 1024;
 
-export function parseStatement(unverified) {
+// The attestation in signed bytes, with the hidden values that these openings show: { subject, predicate, hidden, opened }.
+export function parseStatement(unverified, openings) {
   const value = parseJson(unverified, "the statement", MAX_STATEMENT);
   if (!isObject(value)) {
     throw malformed("document.type", "must be an object", "statement");
   }
+  const shown = disclose(value.predicate ?? null, openings, "predicate");
   const fields = Object.keys(value).sort().join(" ");
   if (fields !== "_type predicate predicateType subject") {
     const words = "has exactly _type, subject, predicateType and predicate";
@@ -30,9 +33,9 @@ export function parseStatement(unverified) {
     throw malformed("statement.subject", "must be an array of exactly one subject", "statement.subject");
   }
   const subject = decode("Subject", value.subject[0], "statement.subject[0]");
-  const predicate = decode("ResiliencePredicate", value.predicate, "predicate");
+  const predicate = decode("ResiliencePredicate", shown.tree, "predicate");
   refuseOtherSubject(subject, predicate);
-  return { subject, predicate };
+  return { subject, predicate, hidden: shown.hidden, opened: shown.opened };
 }
 
 function refuseOtherSubject(subject, predicate) {
@@ -47,8 +50,10 @@ function refuseOtherSubject(subject, predicate) {
   }
 }
 
-export function parsePlan(unverified) {
-  return decode("Plan", parseJson(unverified, "the plan", MAX_DOCUMENT), "plan");
+// { planned, hidden } of the bytes of a plan, with the hidden values that these openings show.
+export function parsePlan(unverified, openings) {
+  const shown = disclose(parseJson(unverified, "the plan", MAX_DOCUMENT), openings, "plan");
+  return { planned: decode("Plan", shown.tree, "plan"), hidden: shown.hidden };
 }
 
 // The manifest with what follows from its files: { files, dirHash, totalBytes }.

@@ -5,27 +5,29 @@
 
 import { parseBundle } from "./bundle.js";
 import { sha256 } from "./bytes.js";
+import { parseDisclosures, verifyItem } from "./disclosure.js";
 import { IN_TOTO_PAYLOAD_TYPE, signerOf } from "./dsse.js";
-import { malformed } from "./errors.js";
+import { CRYPTOGRAPHIC, EvidenceError, malformed } from "./errors.js";
 import { broken, notChecked, overall, passed, rejected, stale } from "./findings.js";
 import { parseMoment } from "./moments.js";
-import { rowKey, same } from "./rules.js";
+import { rowName } from "./numbers/claims.js";
+import { same } from "./rules.js";
 import { parseManifest, parsePlan, parseStatement } from "./statement.js";
-import { believed, keysOf, parseTrust } from "./trust.js";
+import { examine } from "./statements/attachments.js";
+import { checkStatus } from "./status_list.js";
+import { believed, freshness, keysOf, parseTrust } from "./trust.js";
 import { recompute } from "./numbers/recompute.js";
 
 const CLOCK_TOLERANCE = 5 * 60 * 1000;
 
 const NOT_YET = [
-  notChecked("time.signing", "when it was signed is the issuer's word; no timestamp authority vouches for it"),
   notChecked("log.inclusion", "the evidence is in no transparency log, so a second version for others would not show"),
   notChecked("log.completeness", "nothing shows that no other run of this plan exists"),
-  notChecked("countersignature", "no independent evaluator has signed"),
-  notChecked("status", "whether it was withdrawn later cannot be seen offline"),
 ];
 
-// The report on the bytes of a bundle under the bytes of a trust root, as of `now` (milliseconds since 1970).
-export async function verify({ bundle, trust, now }) {
+// The report on the bytes of a bundle under the bytes of a trust root, as of `now` (milliseconds since 1970). `status` are the
+// bytes of a newer status list than the bundle's own.
+export async function verify({ bundle, trust, status, now }) {
   const root = await parseTrust(trust);
   const parts = parseBundle(bundle); // step 1
   const key = await signerOf(parts.envelope, keysOf(root, "issuer")); // step 2
@@ -37,16 +39,88 @@ export async function verify({ bundle, trust, now }) {
   if (parts.envelope.payloadType !== IN_TOTO_PAYLOAD_TYPE) {
     throw malformed("statement.payload_type", `the payload type must be ${IN_TOTO_PAYLOAD_TYPE}`);
   }
-  const { subject, predicate } = parseStatement(parts.envelope.unverifiedPayload); // step 3
-  const checks = [passed("signature", `signed by the trusted key ${key.keyId.slice(0, 16)}…`)];
-  checks.push(...whoAndWhen(root, key, predicate)); // step 4
-  checks.push(...(await what(parts, subject, predicate))); // steps 5 and 6
-  const bound = await boundPlan(parts, predicate); // step 7
-  checks.push(...bound.checks);
-  const again = recompute(bound.planned, predicate); // steps 8, 9 and 10
-  checks.push(...again.checks, outcome(predicate, again), validity(predicate, now)); // steps 10 and 11
+  const opened = await parseDisclosures(parts.unverifiedDisclosures);
+  const shown = await read(parts, opened); // step 3
+  const { subject, predicate, planned } = shown;
+  const attestation = await sha256(parts.envelope.unverifiedPayload);
+  const attached = await examine({ parts, subject, predicate, planned, root, now, attestation, openings: opened.provenance });
+  const newest = status === undefined ? parts.unverifiedStatus : tokenIn(status);
+  const again = recompute(planned, predicate);
+  const checks = [
+    passed("signature", `signed by the trusted key ${key.keyId.slice(0, 16)}…`),
+    ...whoAndWhen(root, key, predicate), // step 4
+    await signingTime(parts, root),
+    ...(await what(parts, subject, predicate)), // steps 5 and 6
+    ...shown.bound, // step 7
+    ...attached.checks,
+    disclosures(shown, opened, attached),
+    await checkStatus(predicate.status, newest, keysOf(root, "status"), now), // step 8
+    ...again.checks, // steps 9, 10 and 11
+    outcome(predicate, again),
+    validity(predicate, now), // step 12
+    freshness(root, now),
+  ];
+  const hidden = [...shown.hidden, ...shown.hiddenInPlan, ...attached.hidden];
   const found = report([...checks, ...NOT_YET]);
-  return { ...found, ...again, checks: found.checks, level: 0, keyId: key.keyId, subject, predicate, planned: bound.planned };
+  return { ...found, ...again, checks: found.checks, level: 0, keyId: key.keyId, subject, predicate, planned, hidden };
+}
+
+// A status list as it is served: one line of ASCII.
+function tokenIn(bytes) {
+  if (bytes.some((byte) => byte > 0x7f)) {
+    throw malformed("status.not_jwt", "the status list is none: it is not ASCII text");
+  }
+  return new TextDecoder().decode(bytes).trim();
+}
+
+// Statement and plan with what the bundle opens of them; where an opening does not fit, without any, and `misfit` says why.
+async function read(parts, opened) {
+  try {
+    const stated = parseStatement(parts.envelope.unverifiedPayload, opened.predicate);
+    const bound = await boundPlan(parts, stated.predicate, opened.plan);
+    for (const item of opened.items) {
+      await verifyItem(item, stated.predicate.outputs);
+    }
+    return { ...stated, ...bound };
+  } catch (error) {
+    if (!(error instanceof EvidenceError) || error.exitCode !== CRYPTOGRAPHIC) {
+      throw error;
+    }
+    const stated = parseStatement(parts.envelope.unverifiedPayload, []);
+    return { ...stated, ...(await boundPlan(parts, stated.predicate, [])), misfit: error.message };
+  }
+}
+
+function disclosures(shown, opened, attached) {
+  if (shown.misfit !== undefined) {
+    return broken("disclosures", shown.misfit);
+  }
+  const hidden = [...shown.hidden, ...shown.hiddenInPlan, ...attached.hidden];
+  const seen = shown.opened.length + opened.plan.length + attached.opened.length;
+  let words = hidden.length > 0 ? `${hidden.length} values are hidden` : "nothing is hidden from this reader";
+  if (hidden.length > 0) {
+    const more = hidden.length > 5 ? ` and ${hidden.length - 5} more` : "";
+    words += `: ${hidden.slice(0, 5).join(", ")}${more}`;
+  }
+  words += seen > 0 ? `; ${seen} hidden values are opened here` : "";
+  words += opened.items.length > 0 ? `; ${opened.items.length} single answers are shown as they were kept` : "";
+  return passed("disclosures", words);
+}
+
+// Timestamps (RFC 3161) are X.509 and CMS, which the page does not read: as on a command line without that extra.
+async function signingTime(parts, root) {
+  const code = "time.signing";
+  if (parts.unverifiedTimestamps.length === 0) {
+    return notChecked(code, "the time of signing is the issuer's word; no timestamp proves it");
+  }
+  if (root.timestampAuthorities.length === 0) {
+    return notChecked(code, "the trust root names no timestamp authority, so no timestamp was checked");
+  }
+  const signature = await sha256(parts.envelope.signature);
+  if (parts.unverifiedTimestamps.some((one) => one.over !== signature)) {
+    return broken(code, "a timestamp does not hold: it is over another signature");
+  }
+  return notChecked(code, "there is a timestamp, and a web page does not check it; `tuneproof verify` does");
 }
 
 function report(checks) {
@@ -96,23 +170,25 @@ function hasContent(part) {
   return part !== undefined && part.length > 0;
 }
 
-async function boundPlan(parts, predicate) {
+// { planned, bound, hiddenInPlan }: the plan that the statement names, where it is to be had, and the checks on it.
+async function boundPlan(parts, predicate, openings) {
   const content = parts.unverifiedPlan;
+  const unread = (check) => ({ bound: [check], hiddenInPlan: [] });
   if (predicate.plan === undefined) {
     const words = "the bundle holds a plan that the statement does not name";
     const none = notChecked("plan", "the job ended before it had a plan");
-    return { checks: [content === undefined ? none : broken("plan", words)] };
+    return unread(content === undefined ? none : broken("plan", words));
   }
   if (content === undefined || (await sha256(content)) !== predicate.plan.digest.sha256) {
-    return { checks: [broken("plan", "the plan in the bundle is not the one that was signed for")] };
+    return unread(broken("plan", "the plan in the bundle is not the one that was signed for"));
   }
-  const planned = parsePlan(content);
+  const { planned, hidden: hiddenInPlan } = parsePlan(content, openings);
   const strays = straysFrom(planned, predicate);
   if (strays.length > 0) {
-    return { planned, checks: [rejected("plan", `the plan is about another ${strays.join(", ")}`)] };
+    return { planned, hiddenInPlan, bound: [rejected("plan", `the plan is about another ${strays.join(", ")}`)] };
   }
   const words = `${planned.rows.length} rows, their margins and the gate were fixed in the plan`;
-  return { planned, checks: [passed("plan", words), planTime(planned, predicate)] };
+  return { planned, hiddenInPlan, bound: [passed("plan", words), planTime(planned, predicate)] };
 }
 
 function planTime(planned, predicate) {
@@ -141,6 +217,10 @@ function straysFrom(planned, predicate) {
   if (served !== undefined && !same(served.systemPrompt, planned.decoding.systemPrompt)) {
     strays.push("system prompt");
   }
+  const bounds = predicate.boundaries;
+  if (bounds?.turns !== undefined && !same(bounds.systemPrompt, planned.decoding.systemPrompt)) {
+    strays.push("system prompt in its boundaries");
+  }
   if (tuning !== undefined && tuning.method !== (planned.tuning.technique ?? tuning.method)) {
     strays.push("technique");
   }
@@ -157,11 +237,6 @@ function straysFrom(planned, predicate) {
     strays.push("time: it was made after what it should have fixed");
   }
   return strays;
-}
-
-export function rowName(row) {
-  const [metric, suite, slice] = rowKey(row);
-  return slice === "*" ? `${metric} on ${suite}` : `${metric} on ${suite} / ${slice}`;
 }
 
 function outcome(predicate, again) {

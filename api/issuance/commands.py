@@ -19,6 +19,7 @@ from api.issuance.keyring import Keyring, sign_draft
 from api.issuance.signing import checked, open_signer, status_key
 from api.settings import KeyAccess
 from attestations import trust
+from attestations.commands.trust import trust_lines
 from attestations.documents import moment
 from attestations.keys import Signer, load_certificate_pem
 from attestations.trust import KeyRole, TimestampAuthority, TrustRoot
@@ -109,7 +110,7 @@ def renew_trust(options: argparse.Namespace) -> None:
 def sign_trust(options: argparse.Namespace) -> None:
     """On the keeper's machine: needs the draft alone. What it says is shown before the key is asked to sign it."""
     unverified = options.draft.read_bytes()
-    _say(_words(trust.parse_payload(trust.parse_envelope(unverified))))
+    _say("\n".join(trust_lines(trust.parse_payload(trust.parse_envelope(unverified)))))
     signer = open_signer(options.key, KeyAccess.from_env())
     content, envelope = sign_draft(unverified, signer)
     roots = trust.parse_payload(envelope).keys_of(KeyRole.ROOT)
@@ -154,17 +155,6 @@ def _lacking(missing: tuple[tuple[int, tuple[str, ...]], ...]) -> str:
     return "; and ".join(f"{n} of the root keys {', '.join(key[:16] for key in keys)} must sign" for n, keys in missing)
 
 
-def _words(root: TrustRoot) -> str:
-    lines = [f"trust root {root.version} of {root.issuer}, made {root.created_at}, expires {root.expires_at}"]
-    lines.append(f"{root.threshold} of its root keys must sign")
-    for key in root.keys:
-        stolen = f", COMPROMISED {key.compromised_at}" if key.compromised_at else ""
-        owner = f" of {key.owner}" if key.owner else ""
-        lines.append(f"  {key.role:<9} {key.key_id[:16]}… {key.valid_from} to {key.valid_until}{owner}{stolen}")
-    lines += [f"  timestamps {one.id}: {one.valid_from} to {one.valid_until}" for one in root.timestamp_authorities]
-    return "\n".join(lines)
-
-
 @dataclass(frozen=True, slots=True)
 class _Beginning:
     """The keys beside the issuer's that a first trust root needs; of root keys kept elsewhere the public halves alone."""
@@ -185,9 +175,10 @@ class _Beginning:
         threshold = options.threshold if options.threshold is not None or count > 1 else 1
         if threshold is None or not 1 <= threshold <= count:
             raise SigningKeyError(f"say by --threshold how many of the {count} root keys must sign, 1 to {count}")
+        status_setting = status_key(options.key, options.status_key or os.environ.get("TUNEPROOF_STATUS_KEY") or None)
         settings = options.root_key or ([] if publics else [str(keyring.own_root_key)])
         signers: list[Signer] = [_made_or_opened(setting, access) for setting in settings]
-        status = _made_or_opened(options.status_key or status_key(options.key, None), access)
+        status = _made_or_opened(status_setting, access)
         pems = (*(signer.public_pem for signer in signers), *publics)
         return cls(issuer, status.public_pem, pems, threshold, signers)
 

@@ -10,8 +10,6 @@ notices (a rollback, STALE). On first contact there is nothing to compare with, 
 trust root that the buyer named, and a list that `attestations.status.examine` handed out. Times and versions only grow.
 """
 
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 from attestations import canonical, documents
 from attestations.documents import Moment, Name, moment, parse_moment
 from attestations.errors import FileAccessError, MalformedError
+from attestations.files import write_file
 from attestations.findings import Check, passed, stale
 from attestations.status import StatusList
 from attestations.trust import TrustRoot
@@ -115,20 +114,7 @@ def load(path: Path) -> LastSeen:
 
 def remember(path: Path, root: TrustRoot, listed: StatusList | None) -> None:
     """Writes what was seen into the file: all of it or nothing, and on top of what another process wrote meanwhile."""
-    content = encode(advance(load(path), root, listed))
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except (OSError, ValueError) as error:
-        raise FileAccessError("state.unwritable", f"the state file {path} cannot be written: {_why(error)}") from error
+    write_file(path, encode(advance(load(path), root, listed)))
 
 
 def _trust(newest: int | None, root: TrustRoot) -> Check:

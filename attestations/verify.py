@@ -55,10 +55,12 @@ from attestations.plan import Plan
 from attestations.predicate import OutcomeStatus, ResiliencePredicate
 from attestations.recompute import Recomputed, recompute
 from attestations.statement import ResilienceStatement
+from attestations.status import StatusList
 from attestations.trust import KeyRole, TrustRoot
 from attestations.verdicts import JudgedRow, Role, Verdict
 
 if TYPE_CHECKING:
+    from attestations.last_seen import LastSeen
     from attestations.procurement import AcceptancePolicy
 
 _VERIFIED = object()
@@ -89,7 +91,9 @@ class Report:
     """The checks in the order of the argument. Without a valid signature there is no statement and no level.
 
     `level` is computed here and never declared: 0 means signed. `judged` are the rows as recomputed, where they were,
-    `findings` what the planned controls showed, and `planned` is the plan that the statement is bound to.
+    `findings` what the planned controls showed, and `planned` is the plan that the statement is bound to; `hidden` are the
+    paths of values that this reader does not see. `root` and `listed` are the trust root and the genuine status list that
+    were used, for `attestations.last_seen`.
     """
 
     checks: tuple[Check, ...]
@@ -99,6 +103,9 @@ class Report:
     judged: tuple[JudgedRow, ...]
     findings: tuple[ControlFinding, ...] = ()
     planned: Plan | None = None
+    hidden: tuple[str, ...] = ()
+    root: TrustRoot | None = None
+    listed: StatusList | None = None
 
     @property
     def accepted(self) -> bool:
@@ -113,8 +120,10 @@ def verify(
     model_dir: Path | None = None,
     acceptance: "AcceptancePolicy | None" = None,
     unverified_status: str | None = None,
+    seen: "LastSeen | None" = None,
 ) -> Report:
-    """The report on a bundle under a trust root; `unverified_status` is a newer status list than the bundle's own.
+    """The report on a bundle under a trust root; `unverified_status` is a newer status list than the bundle's own, `seen`
+    what was seen at an earlier time, so that older trust roots and lists are noticed.
 
     Raises `MalformedError` where a document cannot be read at all, and `CryptographicError` where the trust root is not
     signed by its own keys.
@@ -128,7 +137,7 @@ def verify(
         return _report([broken("signature", str(error)), rest])
     if payload.payload_type != dsse.IN_TOTO_PAYLOAD_TYPE:
         raise MalformedError("statement.payload_type", f"the payload type must be {dsse.IN_TOTO_PAYLOAD_TYPE}")
-    return _examine(parts, payload, root, _Question(now, model_dir, acceptance, unverified_status))
+    return _examine(parts, payload, root, _Question(now, model_dir, acceptance, unverified_status, seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ class _Question:
     model_dir: Path | None
     acceptance: "AcceptancePolicy | None"
     unverified_status: str | None
+    seen: "LastSeen | None"
 
 
 def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Question) -> Report:
@@ -153,6 +163,7 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
     attached = attachments.examine(parts, stated, planned, root, now=now, proven=proven, openings=opened.provenance)
     hidden = _hidden(shown, opened, attached, parts.unverified_plan)
     newest = asked.unverified_status or parts.unverified_status
+    withdrawn, listed = status.examine(stated.predicate.status, newest, root.keys_of(KeyRole.STATUS), now=now)
     again = recompute(planned, stated.predicate)
     checks = [
         passed("signature", f"signed by the trusted key {payload.key.key_id[:16]}…"),
@@ -162,11 +173,12 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         *shown.bound,  # step 7
         *attached.checks,
         _disclosures(shown, opened, attached, hidden),
-        status.check(stated.predicate.status, newest, root.keys_of(KeyRole.STATUS), now=now),  # step 8
+        withdrawn,  # step 8
         *again.checks,  # steps 9, 10 and 11
         _outcome(stated.predicate, again),
         _validity(stated.predicate, now),  # step 12
         trust.freshness(root, now=now),
+        *_rolled_back(asked.seen, root, listed),
     ]
     level = 0
     if asked.acceptance is not None:
@@ -186,10 +198,25 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         )
         checks += procurement.apply(asked.acceptance, evidence)  # step 13
     verified = VerifiedStatement(stated, payload.key.key_id, _VERIFIED)
-    report = _report([*checks, *_NOT_YET])
     return replace(
-        report, level=level, verified=verified, judged=again.judged, findings=again.findings, planned=planned
+        _report([*checks, *_NOT_YET]),
+        level=level,
+        verified=verified,
+        judged=again.judged,
+        findings=again.findings,
+        planned=planned,
+        hidden=hidden,
+        root=root,
+        listed=listed,
     )
+
+
+def _rolled_back(seen: "LastSeen | None", root: TrustRoot, listed: StatusList | None) -> list[Check]:
+    if seen is None:
+        return []
+    from attestations import last_seen
+
+    return last_seen.compare(seen, root, listed)
 
 
 @dataclass(frozen=True, slots=True)

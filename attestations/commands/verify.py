@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attestations import bundle, status, trust
+from attestations import bundle, last_seen, status, trust
 from attestations.commands.arguments import time_argument
 from attestations.errors import FileAccessError, MalformedError
 from attestations.files import read_file
@@ -30,6 +30,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check.add_argument(
         "--now", type=time_argument, metavar="TIME", help="judge as of this time, like 2026-01-31T12:00:00Z"
     )
+    check.add_argument(
+        "--state", type=Path, metavar="FILE", help="remember here what is newest, and notice what is older"
+    )
     check.add_argument("--all", action="store_true", help="a line for every check, also for those that passed")
     check.add_argument("--json", action="store_true", help="print the report for programs")
     check.set_defaults(run=run)
@@ -46,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
         model_dir=options.model,
         acceptance=acceptance,
         unverified_status=_status(options.status),
+        seen=last_seen.load(options.state) if options.state else None,
     )
+    if options.state and report.root is not None:
+        last_seen.remember(options.state, report.root, report.listed)
     if options.json:
         print(json.dumps(report_json(report), indent=2, ensure_ascii=True))
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import attestations
+from attestations import canonical
 from attestations.cli import main
 from attestations.version import version
 from tests.attestations.evidence import Evidence
@@ -140,3 +141,19 @@ def test_the_verifier_imports_nothing_but_the_standard_library_and_cryptography(
     )  # fmt: skip
     extra = [name for name in eval(result.stdout) if not name.startswith("_")]  # noqa: S307 - our own output
     assert extra == []
+
+
+def test_a_state_file_remembers_and_an_older_trust_root_is_noticed(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = files / "state.json"
+    assert run(files, "kept", "--state", state) == 0
+    remembered = json.loads(state.read_bytes())
+    assert [root["version"] for root in remembered["roots"]] == [1]
+    newer = {**remembered, "roots": [{**remembered["roots"][0], "version": 2}]}
+    state.write_bytes(canonical.encode(newer))
+    assert run(files, "kept", "--state", state) == 4
+    assert "version 2 of the trust root was seen before" in capsys.readouterr().out
+    assert json.loads(state.read_bytes()) == newer, "nothing in the memory gets older"
+    assert run(files, "kept", "--state", files / "no" / "such" / "directory") == 2
+    assert "cannot be written" in capsys.readouterr().err

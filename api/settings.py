@@ -85,7 +85,8 @@ class ControlSettings:
     """What the control process needs beyond ``Settings``: the queue and the issuer's keys.
 
     Keys are named as ``api.issuance.key_settings`` says; without ``status_key`` it is the file beside the signing key.
-    ``public_url`` is where everybody reaches the api: what is signed names its status list there.
+    ``public_url`` is where everybody reaches the api: what is signed names its status list there. Where ``timestamp_url``
+    names an RFC 3161 authority, signatures get its timestamps.
     """
 
     redis_url: str = field(repr=False)
@@ -95,6 +96,7 @@ class ControlSettings:
     status_key: str | None = None
     access: KeyAccess = KeyAccess()
     validity_days: int = 180
+    timestamp_url: str | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "ControlSettings":
@@ -108,6 +110,7 @@ class ControlSettings:
             public_url=_public_url(env.get("TUNEPROOF_PUBLIC_URL") or issuer),
             status_key=env.get("TUNEPROOF_STATUS_KEY") or None,
             access=KeyAccess.from_env(env),
+            timestamp_url=env.get("TUNEPROOF_TIMESTAMP_URL") or None,
         )
 
 

@@ -14,9 +14,8 @@ A token is a DER TimeStampResp. It counts where
 4. the authority is believed at that time, and the time is not in the future.
 
 The first point is ours: much of a response is signed by nobody (`attestations.timestamp_form`), and what could be changed
-unnoticed would give one proof many forms. Every token that is there must count: one that does not is a
-broken proof. No token, or no library to check it, is NOT_CHECKED. Nothing here opens a socket; `api.issuance.timestamping`
-asks authorities.
+unnoticed would give one proof many forms. Every token that is there must count: one that does not is a broken proof. No
+token, or no library to check it, is NOT_CHECKED. Nothing here opens a socket; `api.issuance.timestamping` asks authorities.
 """
 
 import hashlib
@@ -94,7 +93,9 @@ def check(
     return passed(CODE, f"signed before {moment(stamped.latest)}, says {authority.id}"), stamped.latest
 
 
-def answer_to(asked: bytes, signature: bytes, unverified_response: bytes, authority: TimestampAuthority) -> bytes:
+def answer_to(
+    asked: bytes, signature: bytes, unverified_response: bytes, authorities: Sequence[TimestampAuthority]
+) -> bytes:
     """The token in the form that is kept, found to answer this request for this signature and to be what a buyer accepts.
 
     What no signature covers is left out or put in order first: words beside the status, lists of revoked certificates,
@@ -102,23 +103,29 @@ def answer_to(asked: bytes, signature: bytes, unverified_response: bytes, author
     """
     token = normalised(unverified_response)
     _, _, nonce, _ = whole(asked, "the request").children(der.INTEGER, der.SEQUENCE, der.INTEGER, der.BOOLEAN)
-    _verified(token, signature, authority, nonce=int.from_bytes(nonce.content, "big", signed=True))
+    _by_any(token, signature, authorities, nonce=int.from_bytes(nonce.content, "big", signed=True))
     return token
 
 
 def _proven(
     timestamp: UnverifiedTimestamp, signature: bytes, authorities: Sequence[TimestampAuthority]
 ) -> tuple[_Stamped, TimestampAuthority]:
-    """What the first authority that made the token states; else why the last one did not."""
     if timestamp.over != hashlib.sha256(signature).hexdigest():
         raise CryptographicError("timestamp.over", "it is over another signature")
-    refusal: CryptographicError | None = None
+    return _by_any(timestamp.token, signature, authorities)
+
+
+def _by_any(
+    token: bytes, signature: bytes, authorities: Sequence[TimestampAuthority], *, nonce: int | None = None
+) -> tuple[_Stamped, TimestampAuthority]:
+    """What the first authority that made the token states; else why the last one did not."""
+    refusal = CryptographicError("timestamp.authority", "there is no authority to believe")
     for authority in authorities:
         try:
-            return _verified(timestamp.token, signature, authority), authority
+            return _verified(token, signature, authority, nonce=nonce), authority
         except CryptographicError as error:
             refusal = error
-    raise refusal or CryptographicError("timestamp.authority", "there is no authority to believe")
+    raise refusal
 
 
 def _verified(token: bytes, signature: bytes, authority: TimestampAuthority, *, nonce: int | None = None) -> _Stamped:

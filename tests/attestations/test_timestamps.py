@@ -303,7 +303,7 @@ def test_a_token_that_is_too_large_is_not_looked_at(authority) -> None:
 
 def test_the_service_keeps_what_answers_its_request(authority) -> None:
     asked = timestamps.request(SIGNATURE)
-    kept = timestamps.answer_to(asked, SIGNATURE, authority.reply(asked), believed(authority))
+    kept = timestamps.answer_to(asked, SIGNATURE, authority.reply(asked), [believed(authority)])
     assert check(kept, by=[believed(authority)])[0].status is Status.PASS
 
 
@@ -311,12 +311,12 @@ def test_the_service_refuses_an_answer_to_another_request(authority, tmp_path) -
     asked = timestamps.request(SIGNATURE)
     again = authority.reply(timestamps.request(SIGNATURE))
     with pytest.raises(CryptographicError, match="Nonce mismatch"):
-        timestamps.answer_to(asked, SIGNATURE, again, believed(authority))
+        timestamps.answer_to(asked, SIGNATURE, again, [believed(authority)])
     foreign = tsa().make_authority(tmp_path / "foreign")
     with pytest.raises(CryptographicError):
-        timestamps.answer_to(asked, SIGNATURE, foreign.reply(asked), believed(authority))
+        timestamps.answer_to(asked, SIGNATURE, foreign.reply(asked), [believed(authority)])
     with pytest.raises(CryptographicError):
-        timestamps.answer_to(asked, b"other", authority.reply(asked), believed(authority))
+        timestamps.answer_to(asked, b"other", authority.reply(asked), [believed(authority)])
 
 
 def test_the_service_hears_a_refusal(authority) -> None:
@@ -325,7 +325,7 @@ def test_the_service_hears_a_refusal(authority) -> None:
         asked.replace(bytes.fromhex("0609608648016503040201"), bytes.fromhex("0609608648016503040204"))
     )
     with pytest.raises(CryptographicError, match="did not grant"):
-        timestamps.answer_to(asked, SIGNATURE, refused, believed(authority))
+        timestamps.answer_to(asked, SIGNATURE, refused, [believed(authority)])
 
 
 def test_the_service_leaves_out_what_no_signature_covers(authority, token: bytes) -> None:

@@ -78,7 +78,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
     dependencies = {
         "database": _given(database),
         "storage": _given(storage),
-        "published": _given(PublishedService(database, storage, settings.trust)),
+        "public": _given(PublishedService(database, storage, settings.trust)),
     }
     if isinstance(storage, LocalStorage):
         handlers.append(GrantedObjectsController)

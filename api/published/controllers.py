@@ -35,45 +35,45 @@ class PublishedController(Controller):
 
     @route("/index.json", http_method=_READ)
     async def index(
-        self, request: AnyRequest, published: NamedDependency[PublishedService], after: FromQuery[str | None] = None
+        self, request: AnyRequest, public: NamedDependency[PublishedService], after: FromQuery[str | None] = None
     ) -> Response[bytes | None]:
         """All published attestations, newest first; ``next`` names the rest."""
-        return _sent(request, await published.index(after), media_type="application/json", keep=_MINUTE)
+        return _sent(request, await public.index(after), media_type="application/json", keep=_MINUTE)
 
     @route("/bundles/{name:str}", http_method=_READ)
     async def bundle(
-        self, request: AnyRequest, published: NamedDependency[PublishedService], name: FromPath[str]
+        self, request: AnyRequest, public: NamedDependency[PublishedService], name: FromPath[str]
     ) -> Response[bytes | None]:
         """The file to verify, with the newest status list in it."""
         if not name.endswith(_BUNDLE_SUFFIX):
             raise NotFoundError("A published bundle is called {id}.resilience.json.")
         asked = name.removesuffix(_BUNDLE_SUFFIX)
-        handed = await published.bundle(asked, if_none_match=request.headers.get("if-none-match"))
+        handed = await public.bundle(asked, if_none_match=request.headers.get("if-none-match"))
         return handed_out(handed, _headers(_MINUTE))
 
     @route("/trust/{name:str}", http_method=_READ)
     async def trust(
-        self, request: AnyRequest, published: NamedDependency[PublishedService], name: FromPath[str]
+        self, request: AnyRequest, public: NamedDependency[PublishedService], name: FromPath[str]
     ) -> Response[bytes | None]:
         """``root.json``, the newest trust root, or ``N.root.json``, the one of version N."""
-        content = await published.trust_root(name)
+        content = await public.trust_root(name)
         keep = _MINUTE if name == NEWEST else _DAY
         return _sent(request, content, media_type="application/json", keep=keep)
 
     @route("/status/{number:int}", http_method=_READ)
     async def status_list(
-        self, request: AnyRequest, published: NamedDependency[PublishedService], number: FromPath[int]
+        self, request: AnyRequest, public: NamedDependency[PublishedService], number: FromPath[int]
     ) -> Response[bytes | None]:
         """A signed token status list, by its number."""
-        return _token(request, await published.status_list(number))
+        return _token(request, await public.status_list(number))
 
 
 @route("/status/{number:int}", http_method=_READ, tags=["Published"])
 async def status_list(
-    request: AnyRequest, published: NamedDependency[PublishedService], number: FromPath[int]
+    request: AnyRequest, public: NamedDependency[PublishedService], number: FromPath[int]
 ) -> Response[bytes | None]:
     """A signed token status list, at the address that statements name."""
-    return _token(request, await published.status_list(number))
+    return _token(request, await public.status_list(number))
 
 
 def _token(request: AnyRequest, listed: StatusList) -> Response[bytes | None]:

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from attestations.bundle import Bundle
+from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.disclosure import Opening
 from attestations.errors import MalformedError
 from attestations.findings import Check, not_checked
 from attestations.plan import Plan
 from attestations.statement import ResilienceStatement
 from attestations.statements import reading
-from attestations.statements.case import Attached, Believed, Case, of_kind
+from attestations.statements.case import Attached, Believed, Case, of_kind, stamps_over
 from attestations.statements.countersignature import Countersignature
 from attestations.statements.eval_plan import EvalPlan
 from attestations.statements.later import COUNTERSIGNATURE, NOTICES, check_countersignature, check_notice
@@ -83,6 +83,14 @@ def examine(
         hidden=shown.hidden,
         opened=shown.opened,
     )
+
+
+def stamps_of_attestation(parts: Bundle) -> tuple[UnverifiedTimestamp, ...]:
+    """The bundle's timestamps but those over the signature of an attached statement, which `examine` looks at itself."""
+    others = {stamp for envelope in parts.unverified_statements for stamp in stamps_over(envelope, parts)}
+    if parts.unverified_oms is not None:
+        others |= set(stamps_over(parts.unverified_oms, parts))
+    return tuple(stamp for stamp in parts.unverified_timestamps if stamp not in others)
 
 
 def check(

@@ -4,13 +4,14 @@ Called by `attestations.attachments` and the two modules that decide for it: `na
 `later` (what was said about it afterwards).
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from attestations import dsse, trust
-from attestations.bundle import Bundle
+from attestations import dsse, timestamps, trust
+from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.digests import Sha256
 from attestations.disclosure import Opening
 from attestations.documents import Moment, parse_moment
@@ -66,6 +67,15 @@ class Believed(Generic[P_co]):
     key: TrustedKey
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A key that is believed for a signature, and the time before which the signature's own timestamp proves that it was
+    made, where it has one."""
+
+    key: TrustedKey
+    proven: datetime | None
+
+
 def of_kind(kind: type[_K], attached: Sequence[Attached[Predicate]]) -> list[Attached[_K]]:
     """Those of a type, in their order."""
     found = []
@@ -84,22 +94,34 @@ def believe(
     roles: Sequence[KeyRole],
     claimed: Moment,
     proven: datetime | None = None,
-) -> TrustedKey | Check:
+) -> Signed | Check:
     """The key in one of these roles that made the signature, in its time; or what is wrong with it, under this code.
 
-    `proven` is a time before which the payload existed for certain. It may lie long after the signature, so it is needed only
-    where the claimed time alone is not believed.
+    `proven` is a time before which the payload existed for certain, if the signature has no timestamp of its own. It may lie
+    long after the signature, so it is needed only where the claimed time alone is not believed.
     """
     if parse_moment(claimed) - case.now > CLOCK_TOLERANCE:
         return stale(code, f"is dated {claimed}, which this clock has not reached")
     key = _signer(case.root, envelope, roles)
     if key is None:
         return broken(code, _no_signer(case.root, envelope, roles))
-    first = trust.believed(key, claimed=parse_moment(claimed), proven=None)
-    if first.status is not Status.PASS and proven is not None:
-        again = trust.believed(key, claimed=parse_moment(claimed), proven=proven)
-        first = again if again.status is Status.PASS else first
-    return key if first.status is Status.PASS else replace(first, code=code)
+    stamps = stamps_over(envelope, case.parts)
+    stamped, own = timestamps.check(stamps, envelope.signature, case.root.timestamp_authorities, now=case.now)
+    if stamped.status is Status.FAIL:
+        return replace(stamped, code=code)
+    doubts = []
+    for known in (None, own, proven):
+        found = trust.believed(key, claimed=parse_moment(claimed), proven=known)
+        if found.status is Status.PASS:
+            return Signed(key, own)
+        doubts.append(found)
+    return replace(doubts[0], code=code)
+
+
+def stamps_over(envelope: Envelope, parts: Bundle) -> tuple[UnverifiedTimestamp, ...]:
+    """The timestamps of a bundle that are said to be over this signature."""
+    over = hashlib.sha256(envelope.signature).hexdigest()
+    return tuple(one for one in parts.unverified_timestamps if one.over == over)
 
 
 def _signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole]) -> TrustedKey | None:

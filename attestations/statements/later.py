@@ -26,9 +26,10 @@ def check_countersignature(
     said, subject = attached.unverified.predicate, attached.unverified.subject
     if subject.digest.sha256 != case.attestation.sha256:
         return broken(COUNTERSIGNATURE, f"it is about another attestation: {subject.digest.sha256[:16]}…"), None
-    key = believe(case, attached.envelope, COUNTERSIGNATURE, roles=(KeyRole.EVALUATOR,), claimed=said.at)
-    if isinstance(key, Check):
-        return key, None
+    signed = believe(case, attached.envelope, COUNTERSIGNATURE, roles=(KeyRole.EVALUATOR,), claimed=said.at)
+    if isinstance(signed, Check):
+        return signed, None
+    key = signed.key
     wrong = _wrong(case, said, key)
     if wrong is not None:
         return wrong, None
@@ -69,9 +70,10 @@ def check_notice(case: Case, attached: Attached[Notice]) -> tuple[Check, Believe
     if subject.digest.sha256 != case.attestation.sha256:
         return broken(NOTICES, f"a notice is about another attestation: {subject.digest.sha256[:16]}…"), None
     roles = [KeyRole.ISSUER, KeyRole.EVALUATOR] if said.kind is NoticeKind.REGRESSION_FOUND else [KeyRole.ISSUER]
-    key = believe(case, attached.envelope, NOTICES, roles=roles, claimed=said.at)
-    if isinstance(key, Check):
-        return key, None
+    signed = believe(case, attached.envelope, NOTICES, roles=roles, claimed=said.at)
+    if isinstance(signed, Check):
+        return signed, None
+    key = signed.key
     if key.role is KeyRole.ISSUER and said.issuer.id != case.root.issuer:
         return broken(NOTICES, "a notice names another issuer than the trust root"), None
     who = "the issuer" if key.role is KeyRole.ISSUER else key.owner or "an evaluator"

@@ -49,9 +49,9 @@ def check_plan(case: Case, attached: Sequence[Attached[EvalPlan]]) -> Check:
     if isinstance(found, Check):
         return found
     said = found.unverified.predicate
-    key = believe(case, found.envelope, PLAN, roles=_ISSUER, claimed=said.created_at, proven=case.proven)
-    if isinstance(key, Check):
-        return key
+    signed = believe(case, found.envelope, PLAN, roles=_ISSUER, claimed=said.created_at, proven=case.proven)
+    if isinstance(signed, Check):
+        return signed
     if said.issuer.id != case.root.issuer:
         return broken(PLAN, "it names another issuer than the trust root")
     strays = _plan_strays(case, said)
@@ -61,7 +61,7 @@ def check_plan(case: Case, attached: Sequence[Attached[EvalPlan]]) -> Check:
         words = f"the plan was signed on {said.created_at}; the attestation does not say when the tuning began"
         return not_checked(PLAN, words)
     proof = "by the issuer's clock"
-    if case.proven is not None and case.proven <= parse_moment(tuning.started_at):
+    if signed.proven is not None and signed.proven <= parse_moment(tuning.started_at):
         proof = "as a timestamp proves"
     return passed(PLAN, f"the plan was signed on {said.created_at}, before the tuning began, {proof}")
 
@@ -97,8 +97,8 @@ def check_provenance(case: Case, attached: Sequence[Attached[Provenance]]) -> tu
     except CryptographicError as error:
         return broken(PROVENANCE, str(error)), _NOTHING
     ended = said.run_details.metadata.finished_on
-    key = believe(case, found.envelope, PROVENANCE, roles=_ISSUER, claimed=ended, proven=case.proven)
-    return (key if isinstance(key, Check) else _provenance_content(case, said, shown)), shown
+    signed = believe(case, found.envelope, PROVENANCE, roles=_ISSUER, claimed=ended, proven=case.proven)
+    return (signed if isinstance(signed, Check) else _provenance_content(case, said, shown)), shown
 
 
 def _provenance_content(case: Case, said: Provenance, shown: Disclosed) -> Check:
@@ -124,8 +124,8 @@ def check_model_signing(case: Case) -> Check:
     if root is None:
         return broken(SIGNING, "the bundle holds a model.sig that the attestation does not name")
     claimed = case.stated.predicate.issued_at
-    key = believe(case, envelope, SIGNING, roles=_ISSUER, claimed=claimed, proven=case.proven)
-    return key if isinstance(key, Check) else _model_signing_content(case, envelope, root)
+    signed = believe(case, envelope, SIGNING, roles=_ISSUER, claimed=claimed, proven=case.proven)
+    return signed if isinstance(signed, Check) else _model_signing_content(case, envelope, root)
 
 
 def _model_signing_content(case: Case, envelope: Envelope, root: Sha256) -> Check:

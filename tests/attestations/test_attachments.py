@@ -1,18 +1,19 @@
 """Each statement that goes with an attestation, as it should be and as a cheat would have it."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from attestations import attachments, disclosure
+from attestations import attachments, disclosure, timestamps
 from attestations.attachments import Attachments
-from attestations.bundle import Bundle
+from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.digests import Sha256
 from attestations.disclosure import Opening
 from attestations.errors import MalformedError
-from attestations.findings import Check, ExitCode, Status
+from attestations.findings import Check, ExitCode, Status, broken, not_checked, passed
 from attestations.keys import LocalSigner
 from attestations.plan import Plan
 from attestations.predicate import Issuer
@@ -196,10 +197,62 @@ def test_without_the_start_of_the_tuning_the_order_was_not_checked(complete: Com
     assert "does not say when the tuning began" in check.sentence
 
 
-def test_a_timestamp_from_before_the_tuning_is_said_to_prove_the_order(complete: Complete) -> None:
-    early = datetime(2026, 3, 1, 11, 2, tzinfo=UTC)
-    assert "as a timestamp proves" in only(examine(complete, proven=early), PLAN).sentence
-    assert "by the issuer's clock" in only(examine(complete, proven=NOW), PLAN).sentence
+def stamped(bundle: Bundle, number: int) -> tuple[Bundle, UnverifiedTimestamp]:
+    """The bundle with a token over one of its statements; what the token is worth is for a fake to say."""
+    over = hashlib.sha256(bundle.unverified_statements[number].signature).hexdigest()
+    stamp = UnverifiedTimestamp(over, b"token")
+    return replace(bundle, unverified_timestamps=(stamp, UnverifiedTimestamp("0" * 64, b"another"))), stamp
+
+
+class Authority:
+    """Stands for `timestamps.check`: every token proves one time, or none is good."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, says: datetime | None) -> None:
+        self.says = says
+        self.asked: list[tuple[UnverifiedTimestamp, ...]] = []
+        monkeypatch.setattr(timestamps, "check", self.check)
+
+    def check(
+        self, given: tuple[UnverifiedTimestamp, ...], signature: bytes, authorities: object, *, now: datetime
+    ) -> tuple[Check, datetime | None]:
+        if not given:
+            return not_checked("time.signing", "none"), None
+        self.asked.append(given)
+        assert {one.over for one in given} == {hashlib.sha256(signature).hexdigest()}
+        if self.says is None:
+            return broken("time.signing", "the token does not verify"), None
+        return passed("time.signing", "proven"), self.says
+
+
+def test_a_timestamp_over_the_signed_plan_proves_that_it_is_older_than_the_tuning(
+    complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, stamp = stamped(complete.bundle, 0)
+    authority = Authority(monkeypatch, datetime(2026, 3, 1, 11, 2, tzinfo=UTC))
+    assert "as a timestamp proves" in only(examine(complete, bundle), PLAN).sentence
+    assert authority.asked == [(stamp,)]
+    authority.says = NOW
+    assert "by the issuer's clock" in only(examine(complete, bundle), PLAN).sentence
+    authority.says = None
+    assert "does not verify" in refusal(examine(complete, bundle), PLAN)
+
+
+def test_a_timestamp_over_an_attached_statement_is_not_the_attestations(complete: Complete) -> None:
+    bundle, stamp = stamped(complete.bundle, 1)
+    assert attachments.stamps_of_attestation(bundle) == tuple(
+        one for one in bundle.unverified_timestamps if one != stamp
+    )
+
+
+def test_a_stolen_evaluator_key_is_believed_for_what_a_timestamp_proves(
+    complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = complete.having(complete.countersigned(), by=complete.signers.evaluator)
+    later = compromised(complete, KeyRole.EVALUATOR, "2026-03-01T20:00:00Z")
+    assert only(examine(complete, bundle, root=later), "countersignature").status is STALE
+    bundle, _ = stamped(bundle, 2)
+    Authority(monkeypatch, datetime(2026, 3, 1, 19, tzinfo=UTC))
+    assert only(examine(complete, bundle, root=later), "countersignature").status is PASS
 
 
 @pytest.mark.parametrize(

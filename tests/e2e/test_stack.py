@@ -1,5 +1,6 @@
 """From the ``openai`` SDK to a verified bundle, through every process, with a worker that is killed on the way."""
 
+import base64
 import json
 import os
 import signal
@@ -85,7 +86,8 @@ def independent_dsse(bundle: Path, tmp_path: Path, stack: Stack) -> None:
 
     subprocess.run([sys.executable, "-m", "attestations", "explode", str(bundle), str(tmp_path / "out")], check=True)
     envelope = json.loads((tmp_path / "out" / "primary.dsse.json").read_text())
-    pem = json.loads((tmp_path / "trust.json").read_text())["keys"][0]["publicKeyPem"]
+    payload = base64.b64decode(json.loads((tmp_path / "trust.json").read_text())["payload"])
+    pem = next(key["publicKeyPem"] for key in json.loads(payload)["keys"] if key["role"] == "issuer")
     key = SSlibKey.from_crypto(
         serialization.load_pem_public_key(pem.encode()), keyid=envelope["signatures"][0]["keyid"]
     )

@@ -268,8 +268,8 @@ def test_control_starts_with_what_it_is_given():
     settings, control = Settings.from_env(env), ControlSettings.from_env(env)
     assert set(env) - env.read == READ_BY_BOTO3
     _check_storage(settings, env, "control")
-    assert mount_of("control", control.signing_key)[0] == "keys"
-    assert SERVICES["issuer-key"]["command"][-1] == str(control.signing_key)
+    assert mount_of("control", Path(control.signing_key))[0] == "keys"
+    assert SERVICES["issuer-key"]["command"][-1] == control.signing_key
     assert environment("issuer-key")["TUNEPROOF_ISSUER"] == control.issuer
 
 

@@ -83,7 +83,7 @@ class Issuing:
             await openings.keep(self.storage, kept, OPENINGS)
         try:
             async with database.write() as session:
-                job = _job(base, scope, self.now)
+                job = new_job(base, scope, self.now)
                 if await session.get(Organization, scope.organization_id) is None:
                     session.add(Organization(id=scope.organization_id, name="x", created_at=1))
                     await session.flush()
@@ -145,7 +145,7 @@ def bundle_of(payload: dict[str, Any]) -> bytes:
     return Bundle(envelope=envelope).encode()
 
 
-def _job(base: str, scope: Scope, now: int) -> Job:
+def new_job(base: str, scope: Scope, now: int) -> Job:
     job = Job(id=f"ftjob-{uuid7().hex}", status="succeeded", model=base, base=base, created_by="key-a", created_at=now)
     job.base_manifest_digest, job.training_file, job.dataset_key = "b" * 64, "file-a", "x"
     job.dataset_digest, job.dataset_name, job.request_digest = "d" * 64, "a.jsonl", "0" * 64

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from attestations import manifest, plan
-from attestations.bundle import Bundle
+from attestations import canonical, manifest, plan
+from attestations.bundle import Bundle, sigstore_json
 from attestations.digests import Sha256
 from attestations.disclosure import Opening
 from attestations.documents import parse_moment
@@ -16,6 +16,7 @@ from attestations.findings import Check, broken, not_checked, passed, rejected
 from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
 from attestations.statement import ResilienceStatement
+from attestations.statements.model_signing import FILE_NAME
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -35,11 +36,17 @@ def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | 
     subject = passed("subject", f"it is about the manifest of {len(listed.files)} files, {listed.total_bytes} bytes")
     if model_dir is None:
         return [subject, not_checked("model.files", "no model directory was given to compare")]
-    found = manifest.differences(listed, model_dir)
+    found = manifest.differences(listed, model_dir, beside=_model_sig(parts))
     if found:
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         return [subject, broken("model.files", f"{'; '.join(found[:5])}{more}")]
     return [subject, passed("model.files", "the model directory holds exactly these files")]
+
+
+def _model_sig(parts: Bundle) -> dict[str, str]:
+    """The bundle's own model.sig, by content: by the custom of its format it lies in the model's directory."""
+    envelope = parts.unverified_oms
+    return {FILE_NAME: Sha256.of(canonical.encode(sigstore_json(envelope))).sha256} if envelope is not None else {}
 
 
 def _about_a_job(parts: Bundle, stated: ResilienceStatement, model_dir: Path | None) -> list[Check]:

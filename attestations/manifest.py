@@ -3,13 +3,13 @@
 Both digests bind names: `digest` is over the canonical JSON, `dir_hash` is Go's dirhash.Hash1 in hex, which coreutils
 can compute (`find . -type f | cut -c3- | LC_ALL=C sort | xargs sha256sum | sha256sum`). Hidden files count; nothing is
 excluded. Refused: symbolic links, devices, names that are absolute, hold `..`, a backslash or a control character.
-Files are read in chunks, so weights of any size pass through little memory.
+Files are read in chunks, several at a time where there are several, so weights of any size pass through little memory.
 """
 
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ SCHEMA = "0.1.0"
 MEDIA_TYPE = "application/vnd.tuneproof.manifest.v1+json"
 MAX_BYTES = 4 * 1024 * 1024
 _CHUNK = 1 << 20
+_AT_ONCE = 8
+"""Files hashed at once at most: hashing leaves the interpreter's lock, and each needs a buffer of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Manifest:
 def build(directory: Path) -> Manifest:
     """The manifest of every file below `directory`."""
     try:
-        return Manifest.of(_entry(directory, name) for name in _names(directory, ""))
+        return Manifest.of(_entries(directory, list(_names(directory, ""))))
     except OSError as error:
         raise FileAccessError("manifest.unreadable", f"{error.filename or directory}: {error.strerror}") from error
 
@@ -86,13 +88,19 @@ def parse(unverified: bytes) -> Manifest:
     return documents.decode(Manifest, value, "manifest")
 
 
-def differences(manifest: Manifest, directory: Path) -> list[str]:
-    """What in `directory` is not as the manifest says, a sentence each, in the order of names; empty means none."""
+def differences(manifest: Manifest, directory: Path, beside: Mapping[str, Digest] | None = None) -> list[str]:
+    """What in `directory` is not as the manifest says, a sentence each, in the order of names; empty means none.
+
+    `beside` are files that may lie there as well, with exactly the content of this SHA-256: model.sig, whose custom it is.
+    """
     try:
         found = {entry.name: entry for entry in build(directory).files}
     except MalformedError as error:
         return [str(error)]
     wanted = {entry.name: entry for entry in manifest.files}
+    for name, digest in (beside or {}).items():
+        if name not in wanted and name in found and found[name].sha256 == digest:
+            del found[name]
     missing = {name: entry for name, entry in wanted.items() if name not in found}
     added = {name: entry for name, entry in found.items() if name not in wanted}
     sentences = {name: f"{name} was changed" for name in wanted if name in found and wanted[name] != found[name]}
@@ -123,12 +131,25 @@ def _names(directory: Path, prefix: str) -> Iterator[str]:
                 )
 
 
+def _entries(directory: Path, names: Sequence[str]) -> Iterable[FileEntry]:
+    """Their order is not that of the names: the largest files begin first, so that none of them is hashed alone at the end."""
+    at_once = min(_AT_ONCE, os.cpu_count() or 1, len(names))
+    if at_once < 2:
+        return [_entry(directory, name) for name in names]
+    from concurrent.futures import ThreadPoolExecutor
+
+    largest_first = sorted(names, key=lambda name: -(directory / name).stat().st_size)
+    with ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(lambda name: _entry(directory, name), largest_first))
+
+
 def _entry(directory: Path, name: str) -> FileEntry:
-    digest, size = hashlib.sha256(), 0
-    with (directory / name).open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+    digest, size, chunk = hashlib.sha256(), 0, bytearray(_CHUNK)
+    view = memoryview(chunk)
+    with (directory / name).open("rb", buffering=0) as file:
+        while read := file.readinto(view):
+            digest.update(view[:read])
+            size += read
     return FileEntry(name, size, digest.hexdigest())
 
 

@@ -115,3 +115,36 @@ def test_a_list_in_another_order_or_with_a_repeated_name_is_refused() -> None:
     for files in ((b, a), (a, a)):
         with pytest.raises(MalformedError, match="in the order of their names"):
             Manifest(files)
+
+
+def test_a_file_that_may_lie_beside_is_held_to_its_content(model: Path) -> None:
+    made = manifest.build(model)
+    (model / "model.sig").write_bytes(b"{}")
+    beside = {"model.sig": hashlib.sha256(b"{}").hexdigest()}
+    assert manifest.differences(made, model) == ["model.sig was added"]
+    assert manifest.differences(made, model, beside=beside) == []
+    (model / "model.sig").write_bytes(b"{ }")
+    assert manifest.differences(made, model, beside=beside) == ["model.sig was added"]
+    listed = manifest.build(model)
+    (model / "model.sig").write_bytes(b"{}")
+    assert manifest.differences(listed, model, beside=beside) == ["model.sig was changed"]
+
+
+def test_many_files_hashed_at_once_are_listed_as_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        (tmp_path / f"{number:03}").write_bytes(bytes([number]) * number * 70_001)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    together = manifest.build(tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert together == manifest.build(tmp_path)
+    assert together.files[3] == FileEntry("003", 210_003, hashlib.sha256(b"\x03" * 210_003).hexdigest())
+
+
+def test_a_file_that_cannot_be_read_is_our_error_among_many(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> object:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(FileAccessError, match="Permission denied"):
+        manifest.build(model)

@@ -64,6 +64,7 @@ _CHAINS = frozenset(
 """Nodes that only pass on what is below them where they have one child."""
 _DEPTH = 2500
 _COSTLY = 50  # steps that a regular expression, a time or a conversion stands for
+_ROUND = 10  # those of one round of a macro, beside what is evaluated in it
 _LONGEST = 200
 
 
@@ -200,6 +201,10 @@ class _Bounded(Evaluator):
 
     def sub_evaluator(self, ast: lark.Tree[Any]) -> "Evaluator":
         return _Bounded(ast, self.activation, self._world)
+
+    def set_activation(self, values: Any) -> "Evaluator":
+        self._world.charge(_ROUND)
+        return super().set_activation(values)
 
     def visit(self, tree: lark.Tree[Any]) -> Any:
         while len(tree.children) == 1 and tree.data in _CHAINS:

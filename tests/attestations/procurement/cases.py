@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from attestations import manifest, procurement
+from attestations.boundaries import ContextTested, Requirement
 from attestations.findings import Check, Status, passed
 from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
@@ -13,6 +14,7 @@ from attestations.procurement import AcceptancePolicy, Evidence
 from attestations.recompute import recompute
 from attestations.verdicts import Measurement, RowKey
 from tests.attestations.evidence import NOW, make_predicate, write_model
+from tests.attestations.evidence_hidden import predicate_03
 
 EVALUATOR = "e" * 64
 ALL_HOLD = tuple(passed(code, "holds") for code in ("signature", "status", "time.signing", "countersignature"))
@@ -63,3 +65,18 @@ def why_not(evidence: Evidence, **rules: object) -> str:
     check = the_one(policy_of(**rules), evidence)
     assert check.status is Status.FAIL
     return check.sentence
+
+
+def bounded(predicate: ResiliencePredicate, *, ratio: str | None = "0.0004") -> ResiliencePredicate:
+    """The predicate with what every document has since schema 0.3.0, and the compute that the tuning took."""
+    said = predicate_03(predicate)
+    bounds = replace(
+        said.boundaries,
+        requires=(Requirement("the operator's own content filter", "as measured"),),
+        languages=("en", "de"),
+        context=ContextTested(8192, 2048),
+        retest_on=("a change of the system prompt",),
+    )
+    return replace(
+        said, boundaries=bounds, tuning=replace(said.tuning, compute=replace(said.tuning.compute, ratio=ratio))
+    )

@@ -6,6 +6,7 @@ with the service; `LocalSigner` serves development and tests.
 """
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -132,9 +133,13 @@ def load_certificate_pem(unverified_pem: str, *, at: str = "") -> "Certificate":
     from cryptography import x509  # not needed to verify a statement, and slow to import
 
     try:
-        certificate = x509.load_pem_x509_certificate(unverified_pem.encode("utf-8"))
-        exact = certificate.public_bytes(serialization.Encoding.PEM).decode("ascii") == unverified_pem
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "error"
+            )  # what is only read with a warning, like a negative serial number, is refused
+            certificate = x509.load_pem_x509_certificate(unverified_pem.encode("utf-8"))
+            exact = certificate.public_bytes(serialization.Encoding.PEM).decode("ascii") == unverified_pem
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, Warning) as error:
         raise MalformedError("certificate.not_pem", "is no X.509 certificate in PEM", at=at) from error
     if not exact:
         raise MalformedError("certificate.not_canonical", "must hold one certificate in PEM and nothing else", at=at)

@@ -1,3 +1,4 @@
+import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from attestations import canonical, trust
 from attestations.documents import moment
-from attestations.dsse import to_base64
+from attestations.dsse import add_signature, to_base64
 from attestations.errors import AttestationError, CryptographicError, MalformedError
 from attestations.findings import ExitCode, Status
 from attestations.keys import LocalSigner
@@ -242,3 +243,71 @@ def test_an_expired_root_is_stale_and_a_root_without_expiry_is_not_checked(encod
 def test_bytes_that_are_no_trust_root_end_in_our_errors(unverified: bytes) -> None:
     with pytest.raises(AttestationError):
         trust.parse(unverified)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value: object, at: tuple = ()) -> list[tuple]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for name, item in inner for place in places(item, (*at, name)))]
+
+
+def changed_at(value: object, place: tuple, new: object, drop: bool) -> object:
+    if not place:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if len(place) == 1 and drop:
+        del copy[place[0]]
+    else:
+        copy[place[0]] = changed_at(copy[place[0]], place[1:], new, drop)
+    return copy
+
+
+FULL = make_root(timestamp_authorities=(TimestampAuthority("the authority", certificate(), START, END),))
+TREE = canonical.parse(FULL.encode(), what="it", max_bytes=10**6)
+
+
+@given(place=st.sampled_from(places(TREE)), new=JSON, drop=st.booleans())
+def test_whatever_root_keys_sign_is_a_root_or_ends_in_our_errors(place: tuple, new: object, drop: bool) -> None:
+    """A change of one value, however odd; what is read back is what was signed."""
+    payload = canonical.encode(changed_at(TREE, place, new, drop))
+    envelope = replace(trust.seal(FULL, ()), unverified_payload=payload)
+    for signer in ROOTS[:3]:
+        envelope = add_signature(envelope, signer)
+    try:
+        root = trust.parse(trust.encode_file(envelope))
+    except AttestationError:
+        return
+    assert root.encode() == payload
+
+
+def test_a_certificate_that_is_read_with_a_warning_is_refused() -> None:
+    """A negative serial number, which RFC 5280 forbids, and which the library still reads."""
+    der = x509.load_pem_x509_certificate(certificate().encode()).public_bytes(serialization.Encoding.DER)
+    negative = der.replace(b"\x02\x01\x01\x30", b"\x02\x01\xff\x30", 1)
+    assert negative != der
+    lines = ["-----BEGIN CERTIFICATE-----", *textwrap.wrap(to_base64(negative), 64), "-----END CERTIFICATE-----", ""]
+    pem = "\n".join(lines)
+    with pytest.raises(MalformedError, match="certificate"):
+        trust.parse(file_of(make_root(timestamp_authorities=(TimestampAuthority("a", pem, START, END),))))
+
+
+def test_other_peoples_client_counts_the_signatures_of_a_trust_root_the_same_way() -> None:
+    dsse = pytest.importorskip("securesystemslib.dsse")
+    from securesystemslib.exceptions import VerificationError
+    from securesystemslib.signer import SSlibKey
+
+    keys = [
+        SSlibKey.from_crypto(serialization.load_pem_public_key(one.public_pem.encode()), keyid=one.key_id)
+        for one in ROOTS[:3]
+    ]
+    for signers, threshold in ((ROOTS[:2], 2), (ROOTS[:1], 1)):
+        envelope = dsse.Envelope.from_dict(trust.seal(make_root(), signers).to_json())
+        assert set(envelope.verify(keys, threshold)) == {one.key_id for one in signers}
+        with pytest.raises(VerificationError):
+            envelope.verify(keys, threshold + 1)

@@ -25,9 +25,9 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_STATEMENTS = 64
 MAX_TIMESTAMPS = 8
 MAX_DISCLOSURES = 4096
-_MAX_PART = 8 * 1024 * 1024
-_MAX_TOKEN = 64 * 1024
-_MAX_STATUS = 1024 * 1024
+MAX_PART = 8 * 1024 * 1024
+MAX_TOKEN = 64 * 1024
+MAX_STATUS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _timestamp(unverified: object, at: str) -> UnverifiedTimestamp:
     token = found["rfc3161"]
     if not isinstance(token, str):
         raise MalformedError("document.type", "must be a string", at=f"{at}.rfc3161")
-    return UnverifiedTimestamp(over, from_base64(token, f"{at}.rfc3161", max_bytes=_MAX_TOKEN))
+    return UnverifiedTimestamp(over, from_base64(token, f"{at}.rfc3161", max_bytes=MAX_TOKEN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,8 @@ class _Over:
 def _status(unverified: object) -> str | None:
     if unverified is None:
         return None
-    if not isinstance(unverified, str) or not 0 < len(unverified) <= _MAX_STATUS:
-        words = f"must be a JWT of 1 to {_MAX_STATUS} characters"
+    if not isinstance(unverified, str) or not 0 < len(unverified) <= MAX_STATUS:
+        words = f"must be a JWT of 1 to {MAX_STATUS} characters"
         raise MalformedError("document.text", words, at="bundle.status")
     return unverified
 
@@ -190,4 +190,4 @@ def _part(unverified: object, at: str) -> bytes | None:
         return None
     if not isinstance(unverified, str):
         raise MalformedError("document.type", "must be a string", at=at)
-    return from_base64(unverified, at, max_bytes=_MAX_PART)
+    return from_base64(unverified, at, max_bytes=MAX_PART)

@@ -28,7 +28,17 @@ from typing import cast
 from attestations import canonical, documents, leaves
 from attestations.documents import Digest, Hidden
 from attestations.errors import CryptographicError, MalformedError
-from attestations.value_paths import AnyKey, Pattern, Steps, fits, format_path, parse_path, parse_pattern, related
+from attestations.value_paths import (
+    AnyKey,
+    Pattern,
+    Steps,
+    covers,
+    fits,
+    format_path,
+    parse_path,
+    parse_pattern,
+    related,
+)
 
 ALGORITHM = "sha256-jcs-salted-v1"
 COMMITMENT_KEY = "$commit"
@@ -91,6 +101,12 @@ class Scope:
         raise MalformedError(
             "disclosure.protected", "cannot be hidden: verdicts, or the verifier, stand on it", at=self.path(steps)
         )
+
+    def allows_some(self, pattern: Pattern) -> bool:
+        """Whether at least one of the places that the pattern names may be hidden."""
+        only, never = _limits(self)
+        below = any(len(pattern) > len(top) and related(top, pattern) for top in only)
+        return below and not any(covers(limit, pattern) for limit in never)
 
     def path(self, steps: Pattern) -> str:
         return format_path((*parse_path(self.at), *steps))

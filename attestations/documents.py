@@ -123,7 +123,7 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
     """The document of type `kind` that a JSON value holds; `path` names the place in errors."""
     if not isinstance(unverified, dict):
         raise MalformedError("document.type", "must be an object", at=path)
-    slots = _slots(cast("Hashable", kind))
+    slots = fields_of(cast("Hashable", kind))
     unknown = sorted(set(unverified) - {slot.key for slot in slots})
     if unknown:
         raise MalformedError("document.unknown_field", f"the field {unknown[0][:80]!a} is not known here", at=path)
@@ -142,6 +142,14 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
         raise MalformedError(error.code, error.sentence, at=error.at or path) from error
 
 
+def text_rule(hint: object) -> Text | None:
+    """What a string of this type must look like; None for a type that is no string."""
+    if get_origin(hint) is Annotated:
+        rule = get_args(hint)[1]
+        return rule if isinstance(rule, Text) else None
+    return _PROSE if hint is str else None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """A place in documents of a type: the type of what is there, and whether a reader can do without seeing it."""
@@ -158,11 +166,11 @@ def places(hint: object, key: str | None, *, item: bool = False) -> tuple[Place,
         return (Place(get_args(hint)[0] if is_array else str, may_be_hidden=True),) if is_array is item else ()
     if item or not dataclasses.is_dataclass(hint):
         return ()
-    slots = _slots(cast("Hashable", hint))
+    slots = fields_of(cast("Hashable", hint))
     return tuple(Place(slot.hint, slot.may_be_hidden) for slot in slots if key in (None, slot.key))
 
 
-def _unseen(slot: "_Slot", path: str) -> str | None:
+def _unseen(slot: "Slot", path: str) -> str | None:
     """What a field holds whose value is hidden."""
     if not slot.may_be_hidden:
         raise MalformedError("document.hidden", "cannot be hidden: it must be there to be read", at=path)
@@ -248,7 +256,7 @@ def _typed(unverified: object, kind: type, what: str, path: str) -> object:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Slot:
+class Slot:
     """A field of a document: its JSON key, its name, the type of its value, and whether the key must be there."""
 
     key: str
@@ -262,14 +270,15 @@ class _Slot:
 
 
 @lru_cache(maxsize=128)
-def _slots(kind: Any) -> tuple[_Slot, ...]:
+def fields_of(kind: Any) -> tuple[Slot, ...]:
+    """The fields of a document's dataclass, in their order."""
     hints = get_type_hints(kind, include_extras=True)
     slots = []
     for field in dataclasses.fields(kind):
         hint = hints[field.name]
         optional = get_origin(hint) in (types.UnionType, Union)
         inner = next(part for part in get_args(hint) if part is not type(None)) if optional else hint
-        slots.append(_Slot(_json_name(field.name), field.name, inner, not optional))
+        slots.append(Slot(_json_name(field.name), field.name, inner, not optional))
     return tuple(slots)
 
 

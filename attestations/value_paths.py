@@ -89,6 +89,15 @@ def related(one: Pattern, other: Pattern) -> bool:
     return all(map(_agree, one, other))
 
 
+def covers(one: Pattern, other: Pattern) -> bool:
+    """Whether every place of the other lies at, above or below a place of this one."""
+    return all(_agree(ours, theirs) and not _wider(theirs, ours) for ours, theirs in zip(one, other, strict=False))
+
+
+def _wider(one: str | int | AnyKey | AnyItem, other: str | int | AnyKey | AnyItem) -> bool:
+    return isinstance(one, AnyKey | AnyItem) and one != other
+
+
 def _agree(one: str | int | AnyKey | AnyItem, other: str | int | AnyKey | AnyItem) -> bool:
     if isinstance(one, str | AnyKey) != isinstance(other, str | AnyKey):
         return False

@@ -219,7 +219,7 @@ def _fields_of(hint: object, path: str) -> list[str]:
         return _fields_of(get_args(hint)[0], f"{path}[*]")
     if not is_dataclass(hint):
         return [path]
-    slots = documents._slots(hint)
+    slots = documents.fields_of(hint)
     return [inner for slot in slots for inner in _fields_of(slot.hint, f"{path}.{slot.key}" if path else slot.key)]
 
 

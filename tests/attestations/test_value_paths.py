@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attestations.errors import MalformedError
-from attestations.value_paths import format_path, matches, parse_path, parse_pattern, touches
+from attestations.value_paths import covers, format_path, matches, parse_path, parse_pattern, touches
 
 STEPS = st.lists(st.one_of(st.text(min_size=1, max_size=8), st.integers(0, 10**9 - 1)), min_size=1, max_size=6)
 
@@ -69,3 +69,20 @@ def test_paths_are_bounded(text: str) -> None:
 def test_patterns(pattern: str, path: str, *, named: bool, touched: bool) -> None:
     assert matches(pattern, path) is named
     assert touches(pattern, path) is touched
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("tuning.technique", "tuning.*", False),
+        ("tuning.*", "tuning.technique", True),
+        ("tuning.*", "tuning.*", True),
+        ("tuning", "tuning.*", True),
+        ("tuning.technique", "tuning", True),
+        ("reviews[*].at", "reviews[*]", True),
+        ("reviews[0].at", "reviews[*]", False),
+        ("data", "tuning", False),
+    ],
+)
+def test_one_pattern_may_cover_another(one: str, other: str, *, expected: bool) -> None:
+    assert covers(parse_pattern(one), parse_pattern(other)) is expected

@@ -14,18 +14,20 @@ MAX_CERTIFICATES = 8
 _GRANTED = bytes.fromhex("3003020100")  # PKIStatusInfo with the status alone
 _SIGNED_DATA_3, _SIGNER_INFO_1 = bytes.fromhex("020103"), bytes.fromhex("020101")  # CMS versions, RFC 5652 5.1 and 5.3
 _ECDSA, _RSA = bytes.fromhex("06082a8648ce3d0403"), bytes.fromhex("06092a864886f70d0101")  # but for their last byte
-# By the object identifier of the digest: the last bytes of the signature algorithms that go with it.
-_ALGORITHMS = {
-    bytes.fromhex("0609608648016503040201"): (0x02, 0x0B),
-    bytes.fromhex("0609608648016503040202"): (0x03, 0x0C),
-    bytes.fromhex("0609608648016503040203"): (0x04, 0x0D),
-}
-_RSA_ALONE = 0x01  # rsaEncryption, which says nothing of the digest
 _NULL = bytes.fromhex("0500")
+# By the object identifier of the digest (SHA-256, -384, -512): ecdsa-with-SHA… that goes with it.
+_ECDSA_WITH = {
+    bytes.fromhex("0609608648016503040201"): _ECDSA + b"\x02",
+    bytes.fromhex("0609608648016503040202"): _ECDSA + b"\x03",
+    bytes.fromhex("0609608648016503040203"): _ECDSA + b"\x04",
+}
+# RSA's signature algorithm may name the digest once more or not, and no signature covers which: here it does not.
+_RSA_ALONE = _RSA + b"\x01" + _NULL
+_RSA_WITH = frozenset(_RSA + digest + _NULL for digest in (b"\x0b", b"\x0c", b"\x0d"))
 
 
 def normalised(unverified_response: bytes) -> bytes:
-    """A response that was granted, without what nobody signed, its certificates in the order of DER.
+    """A response that was granted, without what nobody signed, or in one form where it must be there.
 
     Raises `CryptographicError` where the authority refused, `MalformedError` where it is no response.
     """
@@ -50,12 +52,16 @@ def _sorted_certificates(field: der.Element) -> bytes:
 
 
 def _signers(field: der.Element) -> bytes:
-    """The signers without their unsigned attributes."""
+    """The signers without their unsigned attributes, RSA under its short name."""
     signers = [
-        [one.raw for one in der.elements(each.content) if one.tag != der.CONTEXT_1]
+        [_named_alike(one) for one in der.elements(each.content) if one.tag != der.CONTEXT_1]
         for each in der.elements(field.content)
     ]
     return der.wrap(field.tag, *(der.wrap(der.SEQUENCE, *signer) for signer in signers))
+
+
+def _named_alike(field: der.Element) -> bytes:
+    return der.wrap(der.SEQUENCE, _RSA_ALONE) if field.content in _RSA_WITH else field.raw
 
 
 def refuse_other_forms(token: bytes) -> None:
@@ -82,11 +88,8 @@ def refuse_other_forms(token: bytes) -> None:
 def _algorithms(digest: der.Element) -> tuple[bytes, ...]:
     """The signature algorithms that go with a digest algorithm, as the bytes inside their AlgorithmIdentifier."""
     name = der.elements(digest.content)[:1]
-    known = _ALGORITHMS.get(name[0].raw) if name else None
-    if known is None:
-        return ()
-    ecdsa, rsa = known
-    return (_ECDSA + bytes([ecdsa]), _RSA + bytes([rsa]) + _NULL, _RSA + bytes([_RSA_ALONE]) + _NULL)
+    ecdsa = _ECDSA_WITH.get(name[0].raw) if name else None
+    return (ecdsa, _RSA_ALONE) if ecdsa is not None else ()
 
 
 def whole(unverified: bytes, what: str) -> der.Element:

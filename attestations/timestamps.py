@@ -20,6 +20,7 @@ token, or no library to check it, is NOT_CHECKED. Nothing here opens a socket; `
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ def _verified(token: bytes, signature: bytes, authority: TimestampAuthority, *, 
 def _foreign_errors(what: str) -> Iterator[None]:
     """Turns whatever other people's parsers and verifiers raise over a stranger's bytes into ours."""
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):  # what a stranger's certificate does oddly is no news to anybody
+            yield
     except (CryptographicError, MalformedError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in Rust is no Exception

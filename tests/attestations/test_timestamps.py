@@ -175,7 +175,16 @@ def test_an_imprint_with_another_digest_is_refused(authority) -> None:
 
 def test_a_signer_with_an_rsa_key_is_believed(tmp_path) -> None:
     with_rsa = tsa().make_authority(tmp_path / "rsa", tsa().Kind(use_rsa=True))
-    assert check(stamp(with_rsa), by=[believed(with_rsa)])[0].status is Status.PASS
+    token, by = stamp(with_rsa), [believed(with_rsa)]
+    assert check(token, by=by)[0].status is Status.PASS
+    signed, signer = parts(token)
+    assert signer[4] == bytes.fromhex("300d06092a864886f70d0101010500")
+    longer = bytes.fromhex(
+        "300d06092a864886f70d01010b0500"
+    )  # sha256WithRSAEncryption says the same, and nobody signs it
+    renamed = built(token, signed=signed, signer=[*signer[:4], longer, signer[5]])
+    assert_broken(check(renamed, by=by))
+    assert normalised(renamed) == token
 
 
 def test_a_chain_with_an_intermediate_authority_is_followed(tmp_path) -> None:

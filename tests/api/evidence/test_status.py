@@ -1,7 +1,9 @@
 """Revoking, suspending and superseding over HTTP, on both databases. What control makes of it is in tests/api/control."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -125,6 +127,20 @@ def test_a_request_that_says_too_little_or_too_much_is_refused_by_its_field(ada:
         error = refused(ada, made, **body)
         assert (error.status_code, error.param) == (400, param), body
     assert shown(ada, f"/{made}/status")["history"] == []
+
+
+def test_of_two_who_revoke_at_once_one_is_told_that_it_is_done(issuing: Issuing, served: Served) -> None:
+    made, key = issuing.attestation(), issuing.key_with_right()
+
+    async def both() -> list[int]:
+        url, headers = f"{served.url}/v1/attestations/{made}/status", {"authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(headers=headers) as client:
+            bodies = [{"state": "revoked", "reason": reason} for reason in ("other", "data_finding", "evidence_wrong")]
+            answers = await asyncio.gather(*(client.post(url, json=body) for body in bodies))
+        return sorted(answer.status_code for answer in answers)
+
+    assert asyncio.run(both()) == [200, 409, 409]
+    assert len(in_database(served, select(StatusChange))[0]) == 1
 
 
 VALID = Standing(AttestationState.VALID)

@@ -1,6 +1,7 @@
 """Settings of the control plane, read once at an entry point and handed down.
 
-Secrets have no ``repr``. ``from_env`` is called by ``api.__main__``, ``api.control.__main__`` and ``migrations`` alone.
+Secrets have no ``repr``. ``from_env`` is called by ``api.__main__``, ``api.control.__main__``, ``api.issuance.__main__`` and
+``migrations`` alone.
 """
 
 import os

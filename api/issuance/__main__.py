@@ -8,6 +8,7 @@ which it lies. Opens keys with `TUNEPROOF_SIGNING_PASSPHRASE`, `TUNEPROOF_PKCS11
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -15,12 +16,15 @@ from pathlib import Path
 
 from api.issuance import commands
 from api.issuance.errors import SigningKeyError
+from api.settings import KeyAccess
 from attestations.documents import parse_moment
 from attestations.errors import AttestationError, MalformedError
 
 
 def main() -> int:
-    chosen = _parser().parse_args()
+    parser = _parser()
+    parser.set_defaults(issuer=os.environ.get("TUNEPROOF_ISSUER", ""), access=KeyAccess.from_env())
+    chosen = parser.parse_args()
     try:
         chosen.run(chosen)
     except (SigningKeyError, AttestationError, OSError) as error:
@@ -45,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         begin = add(name, run, words)
         begin.add_argument("key", metavar="KEY")
         begin.add_argument("--trust-dir", type=Path, metavar="DIR", help="the keyring; for KEY.pem it is KEY.trust")
-        begin.add_argument("--status-key", metavar="KEY", help="signs status lists; by default KEY.status.pem")
+        named = os.environ.get("TUNEPROOF_STATUS_KEY") or None
+        status = "signs status lists; by default TUNEPROOF_STATUS_KEY, else KEY.status.pem"
+        begin.add_argument("--status-key", metavar="KEY", default=named, help=status)
         begin.add_argument(
             "--root-public", type=Path, metavar="PEM", action="append", default=[], help="kept elsewhere"
         )

@@ -1,12 +1,12 @@
 """What each key command does. Called by `api.issuance.__main__` with parsed arguments; raises what that one reports.
 
+Beside its own arguments every command finds `access`, what opens keys, and `issuer`, from the environment.
 A command that changes the trust root needs the signatures of root keys: those named by `--root-key`, else, in development,
 the file `issuer.root.pem` beside the keyring. Where they are enough the new version is there at once; where they are not,
 a draft waits for the other keepers (`sign-trust`, `publish-trust`).
 """
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,22 +29,22 @@ _MAX_PEM_BYTES = 16 * 1024
 
 def create_key(options: argparse.Namespace) -> None:
     """The issuer's key comes last, so that whoever finds it finds the others, too."""
-    keyring, access = _empty_keyring(options), KeyAccess.from_env()
+    keyring = _empty_keyring(options)
     key = parse(options.key)
     if isinstance(key, FileKey) and key.path.exists():
         words = "exists; a signing key is never overwritten. To renew it use rotate-key, to sign its trust root upgrade-trust"
         raise SigningKeyError(f"{key.path} {words}")
-    keys = _Beginning.of(options, keyring, access)
-    signer = _made_or_opened(options.key, access)
+    keys = _Beginning.of(options, keyring)
+    signer = _made_or_opened(options.key, options.access)
     _settle(keyring, keys.first_root(signer), keys.signers)
     sys.stdout.write(f"{signer.key_id}\n")
 
 
 def upgrade_trust(options: argparse.Namespace) -> None:
     """For a key that was made before trust roots were signed: the keys that it lacks, and version 1 of its keyring."""
-    keyring, access = _empty_keyring(options), KeyAccess.from_env()
-    signer = open_signer(options.key, access)
-    keys = _Beginning.of(options, keyring, access)
+    keyring = _empty_keyring(options)
+    signer = open_signer(options.key, options.access)
+    keys = _Beginning.of(options, keyring)
     root = keys.first_root(signer)
     if keyring.exported.exists():
         root = trust_changes.upgraded(trust.parse(keyring.exported.read_bytes()), root)
@@ -52,19 +52,19 @@ def upgrade_trust(options: argparse.Namespace) -> None:
 
 
 def create_root_key(options: argparse.Namespace) -> None:
-    sys.stdout.write(keyfile.create(options.key, passphrase=KeyAccess.from_env().passphrase).public_pem)
+    sys.stdout.write(keyfile.create(options.key, passphrase=options.access.passphrase).public_pem)
 
 
 def public_key(options: argparse.Namespace) -> None:
-    sys.stdout.write(open_signer(options.key, KeyAccess.from_env()).public_pem)
+    sys.stdout.write(open_signer(options.key, options.access).public_pem)
 
 
 def rotate_key(options: argparse.Namespace) -> None:
-    keyring, access, now = Keyring.at(options.keyring), KeyAccess.from_env(), _now()
+    keyring, now = Keyring.at(options.keyring), _now()
     current = keyring.current()
-    signers = _root_keys(options, keyring, access)
+    signers = _root_keys(options, keyring)
     keyring.refuse_waiting_draft()
-    key = trust_changes.new_key(_made_or_opened(options.new, access).public_pem, KeyRole(options.role), now)
+    key = trust_changes.new_key(_made_or_opened(options.new, options.access).public_pem, KeyRole(options.role), now)
     retire_at = now + timedelta(days=options.overlap_days)
     _settle(keyring, trust_changes.rotated(current, key, retire_at=retire_at, now=now), signers)
     variable = {"issuer": "TUNEPROOF_SIGNING_KEY", "status": "TUNEPROOF_STATUS_KEY"}[options.role]
@@ -74,7 +74,7 @@ def rotate_key(options: argparse.Namespace) -> None:
 def compromise_key(options: argparse.Namespace) -> None:
     keyring = Keyring.at(options.keyring)
     successor = trust_changes.compromised(keyring.current(), options.key_id, at=options.at, now=_now())
-    _settle(keyring, successor, _root_keys(options, keyring, KeyAccess.from_env()))
+    _settle(keyring, successor, _root_keys(options, keyring))
     _say("if it was a key in use, make a new one now: rotate-key --overlap-days 0")
 
 
@@ -82,7 +82,7 @@ def add_evaluator(options: argparse.Namespace) -> None:
     keyring, now = Keyring.at(options.keyring), _now()
     key = trust_changes.new_key(_text(options.public), KeyRole.EVALUATOR, now, owner=options.owner)
     successor = trust_changes.with_key(keyring.current(), key, now=now)
-    _settle(keyring, successor, _root_keys(options, keyring, KeyAccess.from_env()))
+    _settle(keyring, successor, _root_keys(options, keyring))
 
 
 def add_timestamp_authority(options: argparse.Namespace) -> None:
@@ -91,27 +91,27 @@ def add_timestamp_authority(options: argparse.Namespace) -> None:
     start, end = moment(certificate.not_valid_before_utc), moment(certificate.not_valid_after_utc)
     authority = TimestampAuthority(options.id, pem, start, end)
     successor = trust_changes.with_authority(keyring.current(), authority, now=_now())
-    _settle(keyring, successor, _root_keys(options, keyring, KeyAccess.from_env()))
+    _settle(keyring, successor, _root_keys(options, keyring))
 
 
 def replace_roots(options: argparse.Namespace) -> None:
     keyring = Keyring.at(options.keyring)
     pems = [_text(path) for path in options.public]
     successor = trust_changes.with_roots(keyring.current(), pems, options.threshold, now=_now())
-    _settle(keyring, successor, _root_keys(options, keyring, KeyAccess.from_env()))
+    _settle(keyring, successor, _root_keys(options, keyring))
 
 
 def renew_trust(options: argparse.Namespace) -> None:
     keyring = Keyring.at(options.keyring)
     successor = trust_changes.renewed(keyring.current(), now=_now())
-    _settle(keyring, successor, _root_keys(options, keyring, KeyAccess.from_env()))
+    _settle(keyring, successor, _root_keys(options, keyring))
 
 
 def sign_trust(options: argparse.Namespace) -> None:
     """On the keeper's machine: needs the draft alone. What it says is shown before the key is asked to sign it."""
     unverified = options.draft.read_bytes()
     _say("\n".join(trust_lines(trust.parse_payload(trust.parse_envelope(unverified)))))
-    signer = open_signer(options.key, KeyAccess.from_env())
+    signer = open_signer(options.key, options.access)
     content, envelope = sign_draft(unverified, signer)
     roots = trust.parse_payload(envelope).keys_of(KeyRole.ROOT)
     if signer.key_id not in {key.key_id for key in roots}:
@@ -166,21 +166,20 @@ class _Beginning:
     signers: list[Signer]
 
     @classmethod
-    def of(cls, options: argparse.Namespace, keyring: Keyring, access: KeyAccess) -> "_Beginning":
-        issuer = os.environ.get("TUNEPROOF_ISSUER", "")
-        if not issuer:
+    def of(cls, options: argparse.Namespace, keyring: Keyring) -> "_Beginning":
+        if not options.issuer:
             raise SigningKeyError("set TUNEPROOF_ISSUER to the identity that signs, a URL that you control")
         publics = [_text(path) for path in options.root_public]
         count = max(1, len(publics) + len(options.root_key))
         threshold = options.threshold if options.threshold is not None or count > 1 else 1
         if threshold is None or not 1 <= threshold <= count:
             raise SigningKeyError(f"say by --threshold how many of the {count} root keys must sign, 1 to {count}")
-        status_setting = status_key(options.key, options.status_key or os.environ.get("TUNEPROOF_STATUS_KEY") or None)
+        status_setting = status_key(options.key, options.status_key)
         settings = options.root_key or ([] if publics else [str(keyring.own_root_key)])
-        signers: list[Signer] = [_made_or_opened(setting, access) for setting in settings]
-        status = _made_or_opened(status_setting, access)
+        signers: list[Signer] = [_made_or_opened(setting, options.access) for setting in settings]
+        status = _made_or_opened(status_setting, options.access)
         pems = (*(signer.public_pem for signer in signers), *publics)
-        return cls(issuer, status.public_pem, pems, threshold, signers)
+        return cls(options.issuer, status.public_pem, pems, threshold, signers)
 
     def first_root(self, signer: Signer) -> TrustRoot:
         parts = trust_changes.FirstRoot(
@@ -216,9 +215,9 @@ def _made_or_opened(setting: str, access: KeyAccess) -> Signer:
     return open_signer(setting, access)
 
 
-def _root_keys(options: argparse.Namespace, keyring: Keyring, access: KeyAccess) -> list[Signer]:
+def _root_keys(options: argparse.Namespace, keyring: Keyring) -> list[Signer]:
     own = [str(keyring.own_root_key)] if keyring.own_root_key.exists() else []
-    return [open_signer(setting, access) for setting in options.root_key or own]
+    return [open_signer(setting, options.access) for setting in options.root_key or own]
 
 
 def _text(path: Path) -> str:

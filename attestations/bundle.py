@@ -96,7 +96,10 @@ def parse(unverified: bytes) -> Bundle:
         model = _object(document["model"], "bundle.model", required=set(), optional={"manifest", "oms"})
         for key in model:
             _refuse_empty(model[key], f"bundle.model.{key}")
-    job = _object(document["job"], "bundle.job", required={"record"}) if "job" in document else {}
+    job: dict[str, object] = {}
+    if "job" in document:
+        job = _object(document["job"], "bundle.job", required={"record"})
+        _refuse_empty(job["record"], "bundle.job.record")
     return Bundle(
         envelope=parse_sigstore(document["primary"], "bundle.primary"),
         unverified_manifest=_part(model.get("manifest"), "bundle.model.manifest"),

@@ -231,6 +231,8 @@ def test_what_a_schema_refuses_is_refused_by_us(all_documents: list[Document]) -
         ("complete bundle", ["primary", "verificationMaterial", "tlogEntries"], [{}]),
         ("complete bundle", ["plan"], "eyJ="),
         ("complete bundle", ["model"], {}),
+        ("v0.2/failed bundle", ["job", "record"], None),
+        ("v0.2/failed bundle", ["job", "record"], ""),
         ("complete bundle", ["statements"], []),
         ("complete bundle", ["timestamps", 0, "over"], "xyz"),
         ("complete bundle", ["disclosures", 0, "salt"], "short"),

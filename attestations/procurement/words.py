@@ -54,7 +54,7 @@ def _regressions(asked: Sequence[RegressionBound]) -> list[str]:
 
 def _controls(asked: Sequence[RequiredControl]) -> list[str]:
     return [
-        f"the {' and the '.join(one.kinds or ('negative', 'positive'))} controls of "
+        f"the {' and '.join(one.kinds or ('negative', 'positive'))} controls of "
         f"{row_name_of(one.metric, one.suite, None)} held"
         for one in asked
     ]

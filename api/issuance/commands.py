@@ -1,6 +1,7 @@
 """What each key command does. Called by `api.issuance.__main__` with parsed arguments; raises what that one reports.
 
 Beside its own arguments every command finds `access`, what opens keys, and `issuer`, from the environment.
+
 A command that changes the trust root needs the signatures of root keys: those named by `--root-key`, else, in development,
 the file `issuer.root.pem` beside the keyring. Where they are enough the new version is there at once; where they are not,
 a draft waits for the other keepers (`sign-trust`, `publish-trust`).

@@ -16,7 +16,17 @@ from attestations.statistics import PairedDifferences, PairedTable
 
 Case = list[object]
 PRECISIONS = (28, 40, 60)
-CONFIDENCES = ("0.95", "0.90", "0.95", "0.90", "0.9875", "0.98", "0.99", "0.5", "0.983333333333333333333333333333333333333")
+CONFIDENCES = (
+    "0.95",
+    "0.90",
+    "0.95",
+    "0.90",
+    "0.9875",
+    "0.98",
+    "0.99",
+    "0.5",
+    "0.983333333333333333333333333333333333333",
+)
 SIZES = (1, 2, 3, 5, 10, 19, 20, 21, 49, 50, 60, 97, 100, 150, 200, 240, 300, 400, 777, 1000, 2500, 10_000, 99_999)
 
 
@@ -113,7 +123,9 @@ def random_differences(chance: random.Random) -> PairedDifferences:
 def random_totals(chance: random.Random, measured: PairedTable | PairedDifferences) -> ClusterTotals:
     """Totals that real clusters have, and sometimes such as no clusters can have."""
     changes = _changes(chance, measured)
-    groups = max(1, min(len(changes), chance.choice((1, 2, 5, 9, 10, 11, len(changes) // 4, len(changes) - 1, len(changes)))))
+    groups = max(
+        1, min(len(changes), chance.choice((1, 2, 5, 9, 10, 11, len(changes) // 4, len(changes) - 1, len(changes))))
+    )
     if chance.random() < 0.5:
         names = [str(i * groups // max(1, len(changes))) for i in range(len(changes))]
     else:
@@ -154,9 +166,7 @@ def _of_tables(chance: random.Random) -> Iterator[Case]:
     counts, margin = cells(table), chance.choice(("0.05", "0.03", "0.10", "0.000001", "0.999999999999"))
     effect = chance.choice(("1", "1.5", "3.141592653589793238462643383279502884197", "40"))
     degrees = chance.choice((None, 1, 9, 59, 200, 201, 4000))
-    interval = statistics.score_interval(
-        table, Decimal(confidence), design_effect=Decimal(effect), degrees=degrees
-    )
+    interval = statistics.score_interval(table, Decimal(confidence), design_effect=Decimal(effect), degrees=degrees)
     yield ["scoreInterval", [counts, confidence, effect, degrees], limits(interval)]
     yield ["newcombeInterval", [counts, confidence], limits(statistics.newcombe_interval(table, Decimal(confidence)))]
     yield ["mcnemarP", [counts], str(statistics.mcnemar_p(table))]
@@ -200,7 +210,10 @@ def _of_clustered_differences(chance: random.Random) -> Iterator[Case]:
 
 
 def _of_distributions(chance: random.Random) -> Iterator[Case]:
-    degrees, confidence = chance.choice((1, 2, 3, 4, 9, 30, 61, 199, 200, 201, 240, 1000, 99_999)), chance.choice(CONFIDENCES)
+    degrees, confidence = (
+        chance.choice((1, 2, 3, 4, 9, 30, 61, 199, 200, 201, 240, 1000, 99_999)),
+        chance.choice(CONFIDENCES),
+    )
     z = Decimal(chance.randrange(0, 30_000_000)).scaleb(-6)
     yield ["studentQuantile", [degrees, confidence], str(student_t.quantile(degrees, Decimal(confidence)))]
     yield ["normalQuantile", [confidence], str(student_t.normal_quantile(Decimal(confidence)))]
@@ -212,7 +225,10 @@ def _of_distributions(chance: random.Random) -> Iterator[Case]:
 
 
 def _of_families(chance: random.Random) -> Iterator[Case]:
-    ps = [chance.choice(("1", "0.000000", f"0.{chance.randrange(10**6):06}", "0.000100")) for _ in range(chance.randrange(9))]
+    ps = [
+        chance.choice(("1", "0.000000", f"0.{chance.randrange(10**6):06}", "0.000100"))
+        for _ in range(chance.randrange(9))
+    ]
     values = [Decimal(p) for p in ps]
     yield ["holm", [ps], [str(p) for p in statistics.holm(values)]]
     yield ["benjaminiHochberg", [ps], [str(p) for p in statistics.benjamini_hochberg(values)]]

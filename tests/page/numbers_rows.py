@@ -134,7 +134,9 @@ def _row(chance: random.Random, suite: str, context: JudgingContext) -> tuple[Re
 def _measured_binary(chance: random.Random, row: RegisteredRow) -> tuple[RegisteredRow, EvaluationRow]:
     n = chance.choice(SIZES)
     groups = chance.choice((1, 3, 9, 10, 40, n)) if n and chance.random() < 0.3 else None
-    safe, worse, better = (chance.choice(shares) for shares in ((0.05, 0.5, 0.9, 0.95, 0.99, 1), (0, 0.01, 0.1, 0.3), (0, 0.01, 0.1, 0.3)))
+    safe, worse, better = (
+        chance.choice(shares) for shares in ((0.05, 0.5, 0.9, 0.95, 0.99, 1), (0, 0.01, 0.1, 0.3), (0, 0.01, 0.1, 0.3))
+    )
     names = [str(i % (groups or 1)) for i in range(n)]
     moved = {name: chance.random() < 0.3 for name in names}
     before = [chance.random() < safe for _ in range(n)]
@@ -165,7 +167,7 @@ def _measured_binary(chance: random.Random, row: RegisteredRow) -> tuple[Registe
 
 
 def _chance_counts(chance: random.Random, row: RegisteredRow, table: PairedTable) -> ChanceCounts | None:
-    likely = 0.9 if row.metric in ("accuracy", "biased_choice_rate") else 0.01
+    likely = 0.9 if row.metric in ("accuracy", "biased_choice_rate") else 0.06
     if table.n == 0 or chance.random() > likely:
         return None
     return ChanceCounts(table.both_safe + table.worsened, table.n, chance.choice(("0.25", "0.25", "0.5", "0.95")))
@@ -213,11 +215,17 @@ def _controls(chance: random.Random, rows: Sequence[RegisteredRow]) -> dict[str,
     for row in rows:
         if row.kind is not Kind.PAIRED_BINARY or chance.random() < 0.7:
             continue
-        for kind, level in ((ControlKind.NEGATIVE, "batch 1"), (ControlKind.POSITIVE, "0.5"), (ControlKind.POSITIVE, "é\t")):
+        for kind, level in (
+            (ControlKind.NEGATIVE, "batch 1"),
+            (ControlKind.POSITIVE, "0.5"),
+            (ControlKind.POSITIVE, "é\t"),
+        ):
             table = random_table(chance, (15, 60, 240)) if chance.random() < 0.1 else PairedTable(50, 0, 1, 9)
             if kind is ControlKind.POSITIVE and chance.random() < 0.9:
                 table = PairedTable(30, chance.choice((6, 12, 20, 20, 20)), 0, 10)
-            planned.append(PlannedControl(kind, level, row.metric, row.suite, table.n + chance.choice((*(0,) * 12, 1, 3))))
+            planned.append(
+                PlannedControl(kind, level, row.metric, row.suite, table.n + chance.choice((*(0,) * 12, 1, 3)))
+            )
             if chance.random() < 0.97:
                 results.append(ControlResult(kind, level, row.metric, row.suite, table))
     if results and chance.random() < 0.05:
@@ -239,7 +247,9 @@ def _at_the_edge(
         return list(rows), list(evaluations)
     edged = []
     for row, found in zip(rows, judged, strict=True):
-        figures = [value for value in (found.upper_90, found.lower_90, found.lower_95, found.change) if value is not None]
+        figures = [
+            value for value in (found.upper_90, found.lower_90, found.lower_95, found.change) if value is not None
+        ]
         margin = abs(Decimal(chance.choice(figures or ["0"]))) + chance.choice((0, 0, 1, -1)) * Decimal("0.000001")
         edged.append(replace(row, margin=figure(margin)) if 0 < margin < 1 else row)
     return edged, [replace(one, registered=row) for one, row in zip(evaluations, edged, strict=True)]

@@ -1,0 +1,433 @@
+"""The page verifies as the command line does: on every sample, on evidence of schema 0.3.0 with all that can go with it, and on
+thousands of damaged copies of both, signed again where only a lying issuer could have made them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from attestations import bundle as bundle_format
+from attestations import canonical, disclosure, dsse, statement, status, trust
+from attestations.bundle import Bundle
+from attestations.digests import Sha256
+from attestations.keys import LocalSigner
+from attestations.predicate import PlanRef
+from attestations.statements import frame
+from attestations.statements.countersignature import Conclusion, Evaluator, Mode
+from attestations.statements.notice import NoticeKind
+from attestations.status import Reason, State, StateReason, StatusList
+from attestations.trust import KeyRole, trusted_key
+from tests.attestations.evidence import (
+    HARMFUL,
+    KEPT,
+    ROWS,
+    Evidence,
+    make_evidence,
+    make_failed_evidence,
+    make_plan,
+    make_trust,
+)
+from tests.attestations.evidence_02 import make_good, make_reviewed, make_sweep
+from tests.attestations.evidence_hidden import counting_salts
+from tests.attestations.statements.complete import FROM, UNTIL, Complete, make_complete
+from tests.page.damage import damaged_bytes, damaged_values
+from tests.page.engine import NOW, SAMPLES, Case, by_page, differences
+
+STATUS_URI = "https://tuning.example/status/1"
+
+
+def parsed(content: bytes) -> object:
+    return canonical.parse(content, what="it", max_bytes=10**7)
+
+
+def codes_of(cases: list[Case]) -> dict[str, int]:
+    return {case.name: found["exitCode"] for case, found in zip(cases, by_page(cases), strict=True)}
+
+
+def sample_cases() -> Iterator[Case]:
+    for path in sorted(SAMPLES.glob("*/*.resilience.json")):
+        believed = (path.parent / "trust.json").read_bytes()
+        name = f"{path.parent.name}/{path.name}"
+        yield Case(name, path.read_bytes(), believed)
+        for year in (2025, 2030):
+            yield Case(f"{name} in {year}", path.read_bytes(), believed, now=datetime(year, 1, 1, tzinfo=UTC))
+
+
+def test_the_samples_of_every_version_give_the_same_report() -> None:
+    cases = list(sample_cases())
+    assert len(cases) >= 27
+    assert differences(cases) == []
+
+
+def test_what_is_accepted_and_what_is_not_is_as_recorded() -> None:
+    codes = codes_of(list(sample_cases()))
+    assert codes["v0.1/released.resilience.json"] == 0
+    assert codes["v0.2/sweep.resilience.json"] == 0
+    assert codes["v0.2/blocked.resilience.json"] == 3
+    assert codes["v0.2/released.resilience.json in 2030"] == 4
+
+
+# What anyone can do to a file
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    return make_evidence(tmp_path_factory.mktemp("small") / "m", {HARMFUL: KEPT[HARMFUL]}, make_plan(ROWS[:1]))
+
+
+def test_damaged_bytes_are_refused_alike(small: Evidence) -> None:
+    bundles = [Case(f"bundle: {how}", made, small.trust) for how, made in damaged_bytes(small.bundle, 250, 1)]
+    roots = [Case(f"trust: {how}", small.bundle, made) for how, made in damaged_bytes(small.trust, 150, 2)]
+    assert differences([*bundles, *roots]) == []
+    whole = [case.name for case in bundles if case.bundle == small.bundle]
+    assert [name for name, code in codes_of(bundles).items() if code == 0] == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"{}", b"null", b"[]", b'""', b"0", b"-0", b"01", b"1.0", b"1e5", b"NaN", b"-Infinity", b"9007199254740992", b'{"a":1,"a":2}',
+        b'{"a":1,}', b"[1,]", b"[" * 65 + b"]" * 65, b"[" * 100_000, b'{"b":1,"a":2}', b' {"a":1}', b'{"a":1}\n', b"\xef\xbb\xbf{}", b"\xff",
+        b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\u00e9"', b'"\\/"', b'"\x01"', b'"\\x"', b'"\\u12"', b'"abc', b'{"a" 1}', b"{1:2}", b"tru",
+        b'{"__proto__":1,"mediaType":2,"primary":3}', b'{"constructor":{},"hasOwnProperty":1}', b"nulll", b"\x00", b'"\xed\xa0\x80"',
+    ],
+)  # fmt: skip
+def test_texts_are_refused_alike(small: Evidence, text: bytes) -> None:
+    assert differences([Case("bundle", text, small.trust), Case("trust", small.bundle, text)]) == []
+
+
+def test_rearranged_bundles_are_refused_alike(small: Evidence) -> None:
+    made = damaged_values(parsed(small.bundle), 150, 3)
+    assert differences([Case(how, canonical.encode(value), small.trust) for how, value in made]) == []
+
+
+# What an issuer with a trusted key can do
+
+
+def resigned(evidence: Evidence, value: object) -> bytes:
+    return evidence.with_payload(canonical.encode(value))
+
+
+@pytest.mark.parametrize(("make", "count"), [(make_good, 80), (make_reviewed, 60), (make_sweep, 60)])
+def test_lying_statements_are_judged_alike(make: Callable[..., Evidence], count: int, tmp_path: Path) -> None:
+    evidence = make(tmp_path / "m")
+    values = damaged_values(parsed(evidence.statement.encode()), count, 4)
+    assert differences([Case(how, resigned(evidence, value), evidence.trust) for how, value in values]) == []
+
+
+def with_plan(evidence: Evidence, encoded_plan: bytes) -> bytes:
+    predicate = replace(evidence.statement.predicate, plan=PlanRef(Sha256.of(encoded_plan)))
+    signed = bundle_format.parse(evidence.resigned(predicate))
+    return replace(signed, unverified_plan=encoded_plan).encode()
+
+
+def test_lying_plans_are_judged_alike(tmp_path: Path) -> None:
+    evidence = make_good(tmp_path / "m")
+    values = damaged_values(parsed(evidence.plan.encode()), 100, 5)
+    cases = [Case(how, with_plan(evidence, canonical.encode(value)), evidence.trust) for how, value in values]
+    assert differences(cases) == []
+
+
+def test_lying_manifests_are_judged_alike(small: Evidence) -> None:
+    cases = []
+    for how, value in damaged_values(parsed(small.manifest.encode()), 80, 6):
+        content = canonical.encode(value)
+        model = small.statement.predicate.model
+        assert model is not None
+        assert model.manifest is not None
+        digest = replace(model.manifest.digest, sha256=Sha256.of(content).sha256)
+        said = replace(model, manifest=replace(model.manifest, digest=digest))
+        signed = bundle_format.parse(small.resigned(replace(small.statement.predicate, model=said)))
+        cases.append(Case(how, replace(signed, unverified_manifest=content).encode(), small.trust))
+    assert differences(cases) == []
+
+
+def test_evidence_of_jobs_without_a_model_is_judged_alike() -> None:
+    signer = LocalSigner.generate()
+    whole = make_failed_evidence(signer, make_plan())
+    parts = bundle_format.parse(whole)
+    cases = [
+        Case("failed", whole, make_trust(signer)),
+        Case("failed early", make_failed_evidence(signer, None), make_trust(signer)),
+        Case("another record", replace(parts, unverified_job_record=b"{}").encode(), make_trust(signer)),
+        Case("no record", replace(parts, unverified_job_record=None).encode(), make_trust(signer)),
+        Case("a borrowed plan", replace(bundle_format.parse(make_failed_evidence(signer, None)), unverified_plan=make_plan().encode()).encode(), make_trust(signer)),
+        Case("another issuer", whole, make_trust(signer, issuer="https://somebody.else")),
+        Case("another key", whole, make_trust(LocalSigner.generate())),
+    ]  # fmt: skip
+    assert differences(cases) == []
+
+
+# Schema 0.3.0, and what can go with an attestation
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Complete:
+    return make_complete(tmp_path_factory.mktemp("complete"))
+
+
+STATUS_SIGNER = LocalSigner.generate()
+
+
+def trust_of(complete: Complete, **changes: object) -> bytes:
+    """The trust root with a key for status lists, signed by its root key."""
+    root = complete.signers.trust_root
+    key = trusted_key(STATUS_SIGNER.public_pem, FROM, UNTIL, role=KeyRole.STATUS)
+    return trust.encode_file(trust.seal(replace(root, keys=(*root.keys, key), **changes), [complete.signers.root]))
+
+
+def token(states: bytes = bytes(8), at: datetime = NOW - timedelta(hours=1), **changes: object) -> str:
+    fields = {"uri": STATUS_URI, "issued_at": at, "expires_at": at + timedelta(hours=24), "states": states}
+    return status.encode(StatusList(**{**fields, **changes}), STATUS_SIGNER)
+
+
+def bundle_cases(complete: Complete) -> Iterator[tuple[str, Bundle]]:
+    whole, signers = complete.bundle, complete.signers
+    plan_statement, origin = whole.unverified_statements
+    yield "complete", whole
+    yield "no statements", replace(whole, unverified_statements=())
+    yield "no plan statement", replace(whole, unverified_statements=(origin,))
+    yield "two plan statements", replace(whole, unverified_statements=(plan_statement, plan_statement, origin))
+    yield "no model.sig", replace(whole, unverified_oms=None)
+    yield "another model.sig", replace(whole, unverified_oms=origin)
+    yield "signed by another role", replace(whole, unverified_oms=frame.seal(complete.model_sig, signers.evaluator))
+    yield (
+        "signed by nobody known",
+        replace(whole, unverified_oms=frame.seal(complete.model_sig, LocalSigner.generate())),
+    )
+    for kind in NoticeKind:
+        more = {"superseded_by": Sha256.of(b"next")} if kind is NoticeKind.SUPERSEDED else {}
+        yield f"notice {kind}", complete.having(complete.noticed(kind, **more), by=signers.issuer)
+        yield f"notice {kind} by an evaluator", complete.having(complete.noticed(kind, **more), by=signers.evaluator)
+    yield "countersigned", complete.having(complete.countersigned(), by=signers.evaluator)
+    yield (
+        "countersigned in house",
+        complete.having(
+            complete.countersigned(evaluator=Evaluator("x", complete.signers.trust_root.issuer)), by=signers.in_house
+        ),
+    )
+    yield "countersigned by the issuer", complete.having(complete.countersigned(), by=signers.issuer)
+    yield (
+        "countersigned for another",
+        complete.having(complete.countersigned(evaluator=Evaluator("x", "Another")), by=signers.evaluator),
+    )
+    yield "countersigned early", complete.having(complete.countersigned(at=FROM), by=signers.evaluator)
+    yield "countersigned late", complete.having(complete.countersigned(at=UNTIL), by=signers.evaluator)
+    disagreement = complete.countersigned(
+        conclusion=Conclusion.DISAGREES, disagreements=("It refuses less in German.",)
+    )
+    yield "disagreement", complete.having(disagreement, by=signers.evaluator)
+    yield "observed", complete.having(complete.countersigned_rows((), mode=Mode.OBSERVED), by=signers.evaluator)
+    yield (
+        "another model countersigned",
+        complete.having(complete.countersigned(model=Sha256.of(b"other")), by=signers.evaluator),
+    )
+    yield (
+        "a timestamp over something else",
+        replace(whole, unverified_timestamps=(bundle_format.UnverifiedTimestamp("0" * 64, b"token"),)),
+    )
+    for changes in (
+        {"issued_at": "2026-02-01T12:00:00Z"},
+        {"boundaries": replace(complete.stated.predicate.boundaries, system_prompt=None)},
+    ):
+        yield f"restated {sorted(changes)}", complete.restated(**changes).bundle
+
+
+def test_everything_that_can_go_with_an_attestation_is_judged_alike(complete: Complete) -> None:
+    believed, fresh = trust_of(complete), token()
+    cases = [Case(name, parts.encode(), believed, fresh) for name, parts in bundle_cases(complete)]
+    assert differences(cases) == []
+    codes = codes_of(cases)
+    assert codes["complete"] == codes["countersigned"] == codes["notice correction"] == 0
+    assert codes["notice regression-found"] == codes["disagreement"] == 3
+    assert codes["no plan statement"] == codes["another model.sig"] == 1
+
+
+def status_cases() -> Iterator[tuple[str, str | None]]:
+    at = "2026-03-01T00:00:00Z"
+    yield "fresh", token()
+    yield "none", None
+    yield "old", token(at=NOW - timedelta(days=3))
+    yield "from the future", token(at=NOW + timedelta(hours=1))
+    yield "another list", token(uri="https://tuning.example/status/2")
+    yield "too short", token(bytes(2))
+    for state in (State.INVALID, State.SUSPENDED, State.SUPERSEDED):
+        states = bytes([0, 0, 0, state, 0, 0, 0, 0])
+        yield f"{state.name}", token(states)
+        yield f"{state.name} and old", token(states, at=NOW - timedelta(days=3))
+        more = {"superseded_by": Sha256.of(b"next")} if state is State.SUPERSEDED else {}
+        yield (
+            f"{state.name} with a reason",
+            token(states, reasons={3: StateReason(Reason.SAFETY_FINDING, at, "found", **more)}),
+        )
+    listed = StatusList(uri=STATUS_URI, issued_at=NOW, expires_at=NOW + timedelta(hours=1), states=bytes(8))
+    yield "by another key", status.encode(listed, LocalSigner.generate())
+    for number, (how, content) in enumerate(damaged_bytes(token().encode(), 80, 7)):
+        if content.isascii() and content:
+            yield f"{number} {how}", content.decode()
+
+
+def test_status_lists_are_judged_alike(complete: Complete) -> None:
+    encoded, believed = complete.bundle.encode(), trust_of(complete)
+    cases = [Case(name, encoded, believed, one) for name, one in status_cases()]
+    cases.append(Case("no status key", encoded, complete.signers.trust_file, token()))
+    cases.append(Case("in the bundle", replace(complete.bundle, unverified_status=token()).encode(), believed))
+    assert differences(cases) == []
+
+
+def trust_cases(complete: Complete) -> Iterator[tuple[str, bytes]]:
+    root = complete.signers.trust_root
+    yield "signed", trust_of(complete)
+    yield "expired", trust_of(complete, expires_at="2026-02-01T00:00:00Z")
+    yield "unsigned", trust.encode_file(trust.seal(root, []))
+    yield "signed by another", trust.encode_file(trust.seal(root, [LocalSigner.generate()]))
+    yield "of version 0", trust.encode_file(trust.seal(replace(root, version=0), [complete.signers.root]))
+    for compromised in ("2026-02-01T00:00:00Z", "2026-03-01T15:00:00Z"):
+        keys = tuple(
+            replace(key, compromised_at=compromised) if key.role is KeyRole.ISSUER else key for key in root.keys
+        )
+        yield (
+            f"compromised on {compromised}",
+            trust.encode_file(trust.seal(replace(root, keys=keys), [complete.signers.root])),
+        )
+    ended = tuple(
+        replace(key, valid_until="2026-02-01T00:00:00Z") if key.role is KeyRole.ISSUER else key for key in root.keys
+    )
+    yield "a key that ended", trust.encode_file(trust.seal(replace(root, keys=ended), [complete.signers.root]))
+    for how, value in damaged_values(parsed(root.encode()), 80, 8):
+        envelope = dsse.ThresholdEnvelope(canonical.encode(value), trust.PAYLOAD_TYPE, ())
+        yield how, trust.encode_file(dsse.add_signature(envelope, complete.signers.root))
+    for how, value in damaged_values(parsed(trust_of(complete)), 60, 9):
+        yield f"file: {how}", canonical.encode(value)
+
+
+def test_trust_roots_are_judged_alike(complete: Complete) -> None:
+    encoded, fresh = complete.bundle.encode(), token()
+    assert differences([Case(name, encoded, one, fresh) for name, one in trust_cases(complete)]) == []
+
+
+def test_damaged_attachments_are_judged_alike(complete: Complete) -> None:
+    signers, believed, fresh = complete.signers, trust_of(complete), token()
+    noticed = complete.noticed(NoticeKind.SUPERSEDED, superseded_by=Sha256.of(b"next"))
+    held = [
+        (complete.signed_plan.encode(), signers.issuer),
+        (complete.made_by.encode(), signers.issuer),
+        (complete.countersigned().encode(), signers.evaluator),
+        (noticed.encode(), signers.issuer),
+    ]
+    cases = []
+    for number, (content, signer) in enumerate(held):
+        for how, value in damaged_values(parsed(content), 40, 10 + number):
+            sealed = frame.seal(canonical.encode(value), signer)
+            others = complete.bundle.unverified_statements
+            statements = (*others[:number], sealed, *others[number + 1 :]) if number < 2 else (*others, sealed)
+            cases.append(
+                Case(
+                    f"{number} {how}",
+                    replace(complete.bundle, unverified_statements=statements).encode(),
+                    believed,
+                    fresh,
+                )
+            )
+    for how, value in damaged_values(parsed(complete.model_sig.encode()), 40, 20):
+        sealed = frame.seal(canonical.encode(value), signers.issuer)
+        cases.append(Case(f"oms {how}", replace(complete.bundle, unverified_oms=sealed).encode(), believed, fresh))
+    assert differences(cases) == []
+
+
+def test_lying_statements_of_schema_03_are_judged_alike(complete: Complete) -> None:
+    cases = []
+    for how, value in damaged_values(parsed(complete.stated.encode()), 90, 21):
+        sealed = frame.seal(canonical.encode(value), complete.signers.issuer)
+        cases.append(Case(how, replace(complete.bundle, envelope=sealed).encode(), trust_of(complete), token()))
+    assert differences(cases) == []
+
+
+# Hidden values
+
+
+def hidden_cases(complete: Complete) -> Iterator[tuple[str, Bundle]]:
+    patterns = (
+        "data.sources[*].id",
+        "data.sources[0].licence",
+        "tuning.parameters.*",
+        "model.base.name",
+        "environment",
+        "reviews[*].reviewer",
+    )
+    payload, openings = statement.conceal(complete.stated, patterns, counting_salts())
+    sealed = replace(complete.bundle, envelope=frame.seal(payload, complete.signers.issuer))
+    entries = [opening.to_json() for opening in openings]
+
+    def opening(*disclosures: object) -> Bundle:
+        return replace(sealed, unverified_disclosures=tuple(disclosures))
+
+    yield "hidden", sealed
+    yield "all open", opening(*entries)
+    for entry in entries:
+        yield f"open {entry['path']}", opening(entry)
+    yield "opened twice", opening(entries[0], entries[0])
+    yield "another value", opening({**entries[0], "value": "another"})
+    yield "another salt", opening({**entries[0], "salt": "0" * 32})
+    yield "another place", opening({**entries[0], "path": "notClaimed[0]"})
+    yield "no such place", opening({**entries[0], "path": "data.sources[9].id"})
+    yield "nothing hidden", replace(complete.bundle, unverified_disclosures=(entries[0],))
+    for path in (
+        "",
+        "a..b",
+        "a[01]",
+        "a[*]",
+        "*",
+        "~",
+        "~4",
+        "a.",
+        "[0]",
+        "plan.tuning.rank",
+        "tuning.provenance.buildDefinition.externalParameters.rank",
+        "x" * 1001,
+    ):
+        yield f"path {path[:20]}", opening({**entries[0], "path": path})
+    for how, value in damaged_values(entries, 40, 22):
+        if isinstance(value, list) and value:
+            yield f"openings: {how}", opening(*value)
+    for how, value in damaged_values(parsed(payload), 60, 23):
+        yield (
+            f"statement: {how}",
+            replace(sealed, envelope=frame.seal(canonical.encode(value), complete.signers.issuer)),
+        )
+
+
+def test_hidden_values_are_judged_alike(complete: Complete) -> None:
+    cases = [Case(name, parts.encode(), trust_of(complete), token()) for name, parts in hidden_cases(complete)]
+    assert differences(cases) == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "outcome",
+        "plan",
+        "evaluations[0]",
+        "notClaimed[0]",
+        "status",
+        "boundaries.prohibited",
+        "model.manifest",
+        "schema",
+    ],
+)
+def test_what_may_not_be_hidden_is_refused_alike(complete: Complete, place: str) -> None:
+    value = parsed(complete.stated.encode())
+    commitment = {"$commit": {"alg": disclosure.ALGORITHM, "value": "0" * 64}}
+    *parents, last = [
+        int(step) if step.isdigit() else step for step in place.replace("[", ".").replace("]", "").split(".")
+    ]
+    at = value["predicate"]
+    for step in parents:
+        at = at[step]
+    at[last] = commitment
+    sealed = frame.seal(canonical.encode(value), complete.signers.issuer)
+    case = Case(place, replace(complete.bundle, envelope=sealed).encode(), trust_of(complete), token())
+    assert differences([case]) == []
+    assert by_page([case])[0]["error"]["code"] == "disclosure.protected"

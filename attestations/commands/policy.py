@@ -5,14 +5,11 @@ import sys
 from pathlib import Path
 
 from attestations import procurement
-from attestations.errors import FileAccessError
-from attestations.files import read_file
+from attestations.commands.key_files import read_public_key, read_signer
+from attestations.files import read_file, write_file
 from attestations.findings import ExitCode
-from attestations.keys import MAX_PEM_CHARACTERS, LocalSigner, load_public_key
 from attestations.procurement import AcceptancePolicy, demands, refuse_unreadable
 from attestations.report import plain
-
-_MAX_PRIVATE_PEM = 4096
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,9 +29,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _check(options: argparse.Namespace) -> int:
-    keys = []
-    if options.key is not None:
-        keys = [load_public_key(read_file(options.key, MAX_PEM_CHARACTERS).decode("ascii", "replace"))]
+    keys = [read_public_key(options.key)] if options.key is not None else []
     policy = procurement.parse(read_file(options.policy, procurement.MAX_BYTES), keys=keys)
     refuse_unreadable(policy.document.tenets or ())
     print(_text(policy))
@@ -42,15 +37,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
-    signer = LocalSigner.from_private_pem(read_file(options.key, _MAX_PRIVATE_PEM))
+    signer = read_signer(options.key)
     signed = procurement.sign(read_file(options.policy, procurement.MAX_BYTES), signer, signer.public_pem)
     if options.out is None:
         sys.stdout.write(signed.decode("ascii"))
         return ExitCode.ACCEPT
-    try:
-        options.out.write_bytes(signed)
-    except OSError as error:
-        raise FileAccessError("file.unwritable", f"{options.out}: {error.strerror}") from error
+    write_file(options.out, signed)
     return ExitCode.ACCEPT
 
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from attestations import bundle, last_seen, status, trust
 from attestations.commands.arguments import time_argument
-from attestations.errors import FileAccessError, MalformedError
-from attestations.files import read_file
-from attestations.keys import MAX_PEM_CHARACTERS, load_public_key
+from attestations.commands.key_files import read_public_key, read_signer
+from attestations.digests import Sha256
+from attestations.documents import moment
+from attestations.errors import CryptographicError, FileAccessError, MalformedError
+from attestations.files import read_file, write_file
+from attestations.keys import LocalSigner
 from attestations.report import report_json, report_text
-from attestations.verify import verify
+from attestations.verify import Report, verify
 
 if TYPE_CHECKING:
     from attestations.procurement import AcceptancePolicy
@@ -25,6 +28,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check.add_argument("--trust", type=Path, required=True, help="the keys you believe, trust.json")
     check.add_argument("--policy", type=Path, help="your own rules, on top of the default ones")
     check.add_argument("--policy-key", type=Path, metavar="PUB", help="the public key that must have signed the policy")
+    check.add_argument(
+        "--verdict", type=Path, metavar="OUT", help="write the verdict here, signed; needs --verdict-key"
+    )
+    check.add_argument("--verdict-key", type=Path, metavar="KEY", help="your private key: P-256, PKCS#8 in PEM")
     check.add_argument("--model", type=Path, metavar="DIR", help="the model's files, compared with the signed manifest")
     check.add_argument("--status", type=Path, metavar="FILE", help="a newer status list than the bundle's own")
     check.add_argument(
@@ -40,12 +47,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(options: argparse.Namespace) -> int:
     acceptance = _policy(options.policy, options.policy_key)
+    signer = _signer(options.verdict, options.verdict_key)
+    now = options.now or datetime.now(UTC)
     if options.model is not None and not os.path.isdir(options.model):  # noqa: PTH112 - Path.is_dir raises
         raise FileAccessError("file.not_a_directory", f"{options.model} is no directory")
+    evidence = read_file(options.bundle, bundle.MAX_BYTES)
     report = verify(
-        read_file(options.bundle, bundle.MAX_BYTES),
+        evidence,
         read_file(options.trust, trust.MAX_BYTES),
-        now=options.now or datetime.now(UTC),
+        now=now,
         model_dir=options.model,
         acceptance=acceptance,
         unverified_status=_status(options.status),
@@ -57,6 +67,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(report_json(report), indent=2, ensure_ascii=True))
     else:
         print(report_text(report, every_check=options.all))
+    if signer is not None:
+        write_file(options.verdict, _verdict(evidence, report, acceptance, signer=signer, at=moment(now)))
     return report.exit_code
 
 
@@ -68,11 +80,31 @@ def _policy(path: Path | None, key_path: Path | None) -> "AcceptancePolicy | Non
         return None
     from attestations import procurement
 
-    keys = []
-    if key_path is not None:
-        pem = read_file(key_path, MAX_PEM_CHARACTERS).decode("ascii", "replace")
-        keys = [load_public_key(pem)]
+    keys = [read_public_key(key_path)] if key_path is not None else []
     return procurement.parse(read_file(path, procurement.MAX_BYTES), keys=keys)
+
+
+def _signer(out: Path | None, key_path: Path | None) -> LocalSigner | None:
+    if (out is None) != (key_path is None):
+        raise MalformedError(
+            "usage.verdict", "--verdict and --verdict-key belong together: where to write it, who signs it"
+        )
+    return read_signer(key_path) if key_path is not None else None
+
+
+def _verdict(
+    evidence: bytes, report: Report, acceptance: "AcceptancePolicy | None", *, signer: LocalSigner, at: str
+) -> bytes:
+    """The signed verdict; where no trusted key signed the evidence there is nothing to give one on."""
+    if report.verified is None:
+        words = "no trusted key signed the evidence, so no verdict on it is signed"
+        raise CryptographicError("verdict.unsigned_evidence", words)
+    from attestations import procurement
+
+    payload = bundle.parse(evidence).envelope.unverified_payload
+    subject = report.verified.statement.subject
+    reached = procurement.Reached(subject, Sha256.of(payload), report.checks, report.level)
+    return procurement.sign_verdict(reached, acceptance, signer=signer, public_pem=signer.public_pem, at=at)
 
 
 def _status(path: Path | None) -> str | None:

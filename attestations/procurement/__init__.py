@@ -6,6 +6,7 @@
 from attestations.procurement.evidence import Evidence
 from attestations.procurement.policy import MAX_BYTES, PAYLOAD_TYPE, AcceptancePolicy, apply, parse, sign
 from attestations.procurement.tenets import refuse_unreadable
+from attestations.procurement.verdict import Reached, sign_verdict
 from attestations.procurement.words import demands
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "PAYLOAD_TYPE",
     "AcceptancePolicy",
     "Evidence",
+    "Reached",
     "apply",
     "demands",
     "parse",
     "refuse_unreadable",
     "sign",
+    "sign_verdict",
 ]

@@ -12,6 +12,7 @@ rules, all of which must be there, and is read for ever: `parse_document` turns 
 file is `attestations.procurement.signature`; what a rule means is in docs/procurement.md.
 """
 
+import re
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
@@ -27,10 +28,13 @@ FIRST_SCHEMA = "0.1.0"
 SCHEMA = "0.2.0"
 CEL = "cel@v0"
 MAX_TENETS = 32
+MAX_TENET_ID = 64
 MAX_CODE = 4000
 """Characters of one tenet's expression, as of any text in a document."""
 MAX_ENTRIES = 256
 """Entries in any one list of a policy."""
+
+_TENET_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Rows(StrEnum):
@@ -167,6 +171,9 @@ class Tenet:
     error: str
 
     def __post_init__(self) -> None:
+        if not _TENET_ID.fullmatch(self.id) or len(self.id) > MAX_TENET_ID:
+            words = f"a tenet's id is made of a-z, 0-9 and single hyphens, {MAX_TENET_ID} characters at most"
+            raise MalformedError("policy.tenet", words)  # it is part of a check's code and of a verdict's property
         if self.runtime != CEL:
             raise MalformedError("policy.runtime", f"this version evaluates tenets of the runtime {CEL}")
 

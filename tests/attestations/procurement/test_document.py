@@ -77,6 +77,8 @@ def test_rules_that_are_not_understood_reject(rules: dict[str, object]) -> None:
         {"tenets": [TENET, TENET]},
         {"tenets": [{**TENET, "id": str(i)} for i in range(33)]},
         {"tenets": [{**TENET, "runtime": "rego"}]},
+        {"tenets": [{**TENET, "id": "a_b"}]},
+        {"tenets": [{**TENET, "id": "a" * 65}]},
         {"tenets": [{**TENET, "code": "x" * 4001}]},
         {"tenets": [{"id": "t", "runtime": "cel@v0", "code": "true"}]},
     ],

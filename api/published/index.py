@@ -12,43 +12,41 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from api.evidence.views import PUBLISHED, bundle_path
-from api.published.repository import Listed
+from api.published.repository import Entry
 from attestations import canonical
 from attestations.documents import moment
 
 MEDIA_TYPE = "application/vnd.tuneproof.index.v1+json"
-PAGE = 1000
-"""Entries in one file."""
+PAGE = 200
+"""Entries in one file: made in some tens of milliseconds, whoever asks."""
 
 
-def index_of(found: Sequence[Listed]) -> bytes:
+def index_of(found: Sequence[Entry]) -> bytes:
     """``found`` were queried with one more than ``PAGE``."""
     shown = found[:PAGE]
     document: dict[str, object] = {
         "mediaType": MEDIA_TYPE,
         "trust": f"{PUBLISHED}/trust/root.json",
-        "attestations": [_entry(listed) for listed in shown],
+        "attestations": [_entry(entry) for entry in shown],
     }
     if len(found) > PAGE:
-        document["next"] = f"{PUBLISHED}/index.json?after={shown[-1].row.id}"
+        document["next"] = f"{PUBLISHED}/index.json?after={shown[-1].id}"
     return canonical.encode(document)
 
 
-def _entry(listed: Listed) -> dict[str, object]:
-    row = listed.row
+def _entry(entry: Entry) -> dict[str, object]:
     facts: dict[str, object] = {
-        "issuedAt": _moment(row.issued_at),
-        "validUntil": _moment(row.valid_until),
-        "outcome": row.outcome,
-        **(row.listing or {}),
-        "id": row.id,
-        "statement": {"sha256": row.statement_digest},
-        "bundle": bundle_path(row.id),
+        "issuedAt": _moment(entry.issued_at),
+        "validUntil": _moment(entry.valid_until),
+        "outcome": entry.outcome,
+        **(entry.listing or {}),
+        "id": entry.id,
+        "statement": {"sha256": entry.statement_digest},
+        "bundle": bundle_path(entry.id),
+        "published": _moment(entry.published_at),
     }
-    if row.published_at is not None:
-        facts["published"] = _moment(row.published_at)
-    if listed.state is not None:
-        facts["status"] = listed.state
+    if entry.state is not None:
+        facts["status"] = entry.state
     return facts
 
 

@@ -39,10 +39,9 @@ class PublishedService:
             found = await repository.find(session, attestation_id) if plausible_id(attestation_id) else None
             if found is None:
                 raise NotFoundError("No attestation is published under this id.")
-            listed = await repository.status_list(session, found.list_number) if found.list_number else None
-        token = listed.token if listed is not None else None
+        row, token = found
         async with self._turns:
-            return await handed(self.storage, found.row, token=token, if_none_match=if_none_match)
+            return await handed(self.storage, row, token=token, if_none_match=if_none_match)
 
     async def status_list(self, number: int) -> StatusList:
         """A list that was signed at least once."""

@@ -22,8 +22,8 @@ from attestations.gate import Policy
 from attestations.judging import JudgingContext, judge
 from attestations.verdicts import RULE, RULE_0_1, JudgedRow, Measurement, RegisteredRow, Role, RowKey
 
-SCHEMA = "0.2.0"
-RULES = {"0.1.0": RULE_0_1, SCHEMA: RULE, "0.3.0": RULE}
+SCHEMA = "0.3.0"
+RULES = {"0.1.0": RULE_0_1, "0.2.0": RULE, SCHEMA: RULE}
 MAX_BYTES = 4 * 1024 * 1024
 MAX_ROWS = 512
 MAX_CANDIDATES = 8

@@ -6,11 +6,13 @@ which takes refusals away by known degrees, on the harmful requests. Both are me
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from api.control.decoding import BATCH_SIZE
 from api.control.suites import ChosenSuite, Suites, sampled
 from attestations.clusters import ClusterTotals
 from attestations.controls import ControlKind, ControlResult, PlannedControl
+from attestations.digests import Sha256
 from attestations.gate import Policy
 from attestations.plan import Plan
 from attestations.statistics import PairedTable
@@ -41,7 +43,9 @@ def planned_controls(
     if base.control_adapter is not None and POSITIVE_SUITE in by_id:
         entry = by_id[POSITIVE_SUITE]
         levels = base.control_levels or profile.control_levels
-        planned += [_planned(ControlKind.POSITIVE, level, entry, profile.control_items) for level in levels]
+        adapter = Sha256(base.control_digest) if base.control_digest is not None else None
+        positive = [_planned(ControlKind.POSITIVE, level, entry, profile.control_items) for level in levels]
+        planned += [replace(control, adapter=adapter) for control in positive]
     return tuple(planned)
 
 

@@ -6,6 +6,7 @@ digests, never names. Nothing here loads a model.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ import msgspec
 
 from workers.catalog.benchmarks import BenchmarkError, read_benchmark
 from workers.catalog.suites import Suite, built_in_suites
+
+_SCALE = re.compile(r"0\.(?=[0-9]*[1-9])[0-9]{1,6}|1")
 
 
 class CatalogError(Exception):
@@ -27,7 +30,8 @@ class BaseModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ``lora_targets`` are module names that adapters attach to. ``control_adapter`` is the path of a kept adapter, relative to
     the catalog file, that damages the base's refusals by graded amounts when it is attached at the scales of the positive
     control; ``control_digest`` is its manifest's digest. ``control_levels`` are scales that suit this adapter, in place of the
-    profile's: one should take away a little less than ten points of refusals, one a little more."""
+    profile's: one should take away a little less than ten points of refusals, one a little more. ``pretraining_tokens`` are
+    those that its makers say it was trained on, from which the compute of that training is estimated."""
 
     name: str
     path: str
@@ -44,6 +48,17 @@ class BaseModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     control_adapter: str | None = None
     control_digest: str | None = None
     control_levels: list[str] = []
+    pretraining_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.control_adapter is None) != (self.control_digest is None):
+            raise ValueError("control_adapter and control_digest come together")
+        if self.control_levels and self.control_adapter is None:
+            raise ValueError("control_levels are scales of a control_adapter, and there is none")
+        if not all(_SCALE.fullmatch(level) for level in self.control_levels):
+            raise ValueError('control_levels are scales above 0 and at most 1, like "0.5"')
+        if self.pretraining_tokens is not None and self.pretraining_tokens < 1:
+            raise ValueError("pretraining_tokens must be at least 1")
 
 
 class BenchmarkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,6 +21,8 @@ GGUF_BYTES = 98_362_432
 LICENCE = "Apache-2.0"
 
 PARAMETERS = 134_515_008
+PRETRAINING_TOKENS = 2_000_000_000_000
+"""As the makers of SmolLM2-135M state them; the instruction tuning after it is small beside them and not counted."""
 MAX_LENGTH = 2048
 """Tokens per record that the demo offers; the model itself was trained for 8,192."""
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

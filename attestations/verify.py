@@ -234,7 +234,7 @@ def _read(parts: Bundle, payload: bytes, opened: Disclosures) -> _Shown:
     try:
         stated = statement.parse(payload, opened.predicate)
         planned, bound = bind_plan(parts, stated.predicate, opened.plan)
-        _hold_items(opened, stated.predicate)
+        _hold_loose(opened, stated.predicate, planned)
     except CryptographicError as error:
         stated = statement.parse(payload)
         planned, bound = bind_plan(parts, stated.predicate, ())
@@ -242,7 +242,10 @@ def _read(parts: Bundle, payload: bytes, opened: Disclosures) -> _Shown:
     return _Shown(stated, planned, bound)
 
 
-def _hold_items(opened: Disclosures, predicate: ResiliencePredicate) -> None:
+def _hold_loose(opened: Disclosures, predicate: ResiliencePredicate, planned: Plan | None) -> None:
+    """What no document has looked at: openings of a plan that is not there, and single answers."""
+    if planned is None and opened.plan:
+        raise CryptographicError("disclosure.not_hidden", "values of a plan are opened that is not there")
     kept = predicate.outputs
     named = (("baseline", kept.baseline), ("candidate", kept.candidate)) if kept is not None else ()
     trees = {name: (tree.root.sha256, tree.leaves) for name, tree in named}

@@ -1,7 +1,8 @@
 """The REST application, put together from what it is handed. Nothing global, nothing read from the environment.
 
 ``/v1`` speaks OpenAI's shapes and wants a bearer key; ``/storage`` honours signed grants and exists only where objects lie on
-local disk; ``/.well-known/resilience``, ``/status``, ``/healthz``, ``/readyz`` and ``/schema/openapi.json`` are open.
+local disk; ``/.well-known/resilience``, ``/status``, ``/verify``, ``/healthz``, ``/readyz`` and ``/schema/openapi.json`` are
+open.
 """
 
 import time
@@ -41,6 +42,7 @@ from api.settings import Settings
 from api.storage import LocalStorage, Storage
 from api.storage.controllers import GrantedObjectsController
 from api.suites.offered import offered_suites
+from api.verify_page.controllers import verify_page
 from workers.catalog import Catalog
 
 ABANDONED_SECONDS = 24 * 3600
@@ -74,7 +76,7 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
         # The upload's own limits are tighter and say what is wrong; the others' bodies are bounded in api.bodies.
         request_max_body_size=settings.max_upload_bytes + 2 * FORM_OVERHEAD_BYTES,
     )
-    handlers: list[ControllerRouterHandler] = [v1, healthz, readyz, PublishedController, status_list]
+    handlers: list[ControllerRouterHandler] = [v1, healthz, readyz, PublishedController, status_list, verify_page]
     dependencies = {
         "database": _given(database),
         "storage": _given(storage),

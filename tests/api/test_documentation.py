@@ -23,7 +23,7 @@ def application(tmp_path: Path) -> Litestar:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    documented = set(re.findall(r"/(?:v1|healthz|readyz|storage|status|\.well-known)[a-z0-9_/{}-]*", PAGE))
+    documented = set(re.findall(r"/(?:v1|healthz|readyz|storage|status|verify|\.well-known)[a-z0-9_/{}-]*", PAGE))
     served = {
         re.sub(
             r"\{[a-z_]+(:[a-z]+)?\}", lambda match: "{key}" if match[1] == ":path" else "{id}", route.path

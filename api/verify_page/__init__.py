@@ -1,0 +1,1 @@
+"""``/verify``: the page that verifies evidence in the reader's own browser. Open to everybody."""

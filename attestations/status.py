@@ -41,7 +41,7 @@ TYPE = "statuslist+jwt"
 MEDIA_TYPE = "application/statuslist+jwt"
 BITS = 2
 MAX_STATES = 1 << 20
-MAX_TOKEN = 2 * 1024 * 1024
+MAX_TOKEN = 1024 * 1024
 MAX_REASONS = 4096
 MAX_LIFE = timedelta(days=7)
 LIFE = timedelta(hours=24)

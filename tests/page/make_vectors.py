@@ -25,7 +25,7 @@ def vectors(seed: int = SEED, times: int = 1) -> str:
         "statistics": list(numbers_functions.statistics_cases(random.Random(seed + 1), 800 * times)),
         "rows": list(numbers_rows.rows_cases(random.Random(seed + 2), 220 * times)),
     }
-    spoilt = numbers_documents.cases(random.Random(seed + 3), 500 * times, 25 * times)
+    spoilt = numbers_documents.cases(random.Random(seed + 3), 450 * times, 120 * times)
     lines = [f"{_json(name)}:[\n{_lines(part)}\n]" for name, part in parts.items()]
     changes = _lines(spoilt.pop("changes"))
     inner = [f"{_json(name)}:{_json(value)}" for name, value in spoilt.items()]

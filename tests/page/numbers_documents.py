@@ -1,45 +1,32 @@
 """Cases for the page's `recompute`: whole plans and predicates, as they are and spoilt, with what Python finds.
 
-A base is a sample of a released format, or evidence made by the test suite. A change is a list of operations on a copy of it:
-`["set", path, value]`, `["drop", path]`, `["copy", path]` (an element, once more behind itself) or `["swap", path]` (an
-element with the next). Changes that no reader accepts as a document are left out, as they never come to be recomputed. Some
-changed counts are judged again and stated truthfully, so that steps behind the verdicts are reached as well.
+A base is a sample of a released format, or one that was changed and states truthfully what follows. A change is a list of
+operations on a copy of a base: `["set", path, value]`, `["drop", path]`, `["copy", path]` (an element, once more behind itself)
+or `["swap", path]` (an element with the next). Changes that no reader accepts as a document are left out, as they never come to
+be recomputed. Some are judged again and stated truthfully, so that steps behind the verdicts are reached as well.
 """
 
 import base64
 import hashlib
 import json
 import random
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from attestations import canonical, documents, gate, manifest
-from attestations.digests import Sha256
+from attestations import canonical, documents, gate
+from attestations.controls import ControlResult
 from attestations.errors import MalformedError
 from attestations.plan import Plan
-from attestations.predicate import GateAnswer, Outcome, ResiliencePredicate
+from attestations.predicate import EvaluationRow, GateAnswer, ResiliencePredicate
 from attestations.recompute import Recomputed, recompute
 from attestations.rows import Regressions
-from attestations.statistics import PairedTable
-from tests.attestations.evidence import KEPT, LOST, make_plan, make_predicate, write_model
-from tests.attestations.evidence_02 import (
-    APPROVED,
-    BAD,
-    CONTROLS,
-    DEPENDENT,
-    GOOD,
-    HELD_CONTROLS,
-    OUTPUTS,
-    make_plan_02,
-    sweep,
-)
 
 SAMPLES = Path(__file__).parents[1] / "attestations" / "samples"
 Document = dict[str, Any]
+_CONTROLS = ("predicate", "controls")
+_REVIEW = {"decision": "approve", "reviewer": "person-7", "rationale": "It was read.", "at": "2026-03-01T11:58:00Z"}
 _PLACES = {
     "plan": ("rows", "policy", "judge", "judges", "suites", "controls", "candidates", "mayClaimEquivalence", "schema"),
     "predicate": ("evaluations", "regressions", "controls", "candidates", "outcome", "reviews", "outputs"),
@@ -59,45 +46,98 @@ def samples() -> dict[str, Document]:
     return found
 
 
-def made() -> dict[str, Document]:
-    """Evidence beside the samples: the first rule, controls that fail, sweeps that fail, the newest plan."""
-    noisy = (replace(HELD_CONTROLS[0], table=PairedTable(200, 30, 8, 2)), *HELD_CONTROLS[1:])
-    swept = make_plan_02(candidates=("1", "0.75", "0.5"))
-    newest = [replace(CONTROLS[0]), *(replace(one, adapter=Sha256.of(b"damage")) for one in CONTROLS[1:])]
-    plans = {
-        "kept under 0.1": (make_plan(schema="0.1.0"), KEPT, {}),
-        "lost under 0.2": (make_plan(), LOST, {}),
-        "noise": (make_plan_02(), GOOD, {"controls": noisy}),
-        "a control left out": (make_plan_02(), GOOD, {"controls": HELD_CONTROLS[:2]}),
-        "the newest plan": (make_plan_02(schema="0.3.0", controls=tuple(newest)), GOOD, {"controls": HELD_CONTROLS}),
-        "a sweep that fails": (swept, BAD, {"controls": HELD_CONTROLS, "sweep": dict.fromkeys(swept.candidates, BAD)}),
-        "a sweep that holds": (
-            swept,
-            DEPENDENT,
-            {"controls": HELD_CONTROLS, "reviews": (APPROVED,), "sweep": dict.fromkeys(swept.candidates, DEPENDENT)},
+def made(samples_by_name: dict[str, Document]) -> dict[str, Document]:
+    """Evidence beside the samples: controls that fail, judges that do not count, sweeps that fail or hold, the newest plan."""
+    sources: dict[str, tuple[str, list[list[object]]]] = {
+        "noise": ("v0.2/released", [["set", [*_CONTROLS, 0, "table"], _table(200, 30, 8, 2)]]),
+        "a control left out": ("v0.2/released", [["drop", [*_CONTROLS, 2]]]),
+        "a level that fell too little": ("v0.2/released", [["set", [*_CONTROLS, 2, "table"], _table(216, 22, 0, 2)]]),
+        "the newest plan": (
+            "v0.2/released",
+            [["set", ["plan", "schema"], "0.3.0"], ["set", ["plan", "controls", 1, "adapter"], {"sha256": "0" * 64}]],
         ),
-        "no claim of equivalence": (
-            make_plan_02(may_claim_equivalence=False),
-            GOOD,
-            {"controls": HELD_CONTROLS, "reviews": (APPROVED,)},
+        "no claim of equivalence": ("v0.2/released", [["set", ["plan", "mayClaimEquivalence"], False]]),
+        "a judge without calibration": ("v0.2/released", [["set", ["plan", "judges", 0, "kappa"], "0.59"]]),
+        "a policy that blocks what depends": (
+            "v0.2/held-approved",
+            [["set", ["plan", "policy", "judgeDependent"], "block"]],
         ),
-        "kept answers": (make_plan_02(controls=None), GOOD, {"outputs": OUTPUTS}),
+        "a sweep that fails": (
+            "v0.2/sweep",
+            [["set", ["predicate", "candidates", 1, "evaluations"], ["candidates", 0, "evaluations"]]],
+        ),
+        "a sweep of one row less to gate": ("v0.2/sweep", [["set", ["plan", "rows", 0, "role"], "exploratory"]]),
+        "a shorter sweep": (
+            "v0.2/sweep",
+            [["drop", ["plan", "candidates", 0]], ["drop", ["predicate", "candidates", 0]]],
+        ),
     }
     found = {}
-    with tempfile.TemporaryDirectory() as directory:
-        model = manifest.build(write_model(Path(directory) / "model"))
-    for name, (plan, measurements, more) in plans.items():
-        facts = {key: value for key, value in more.items() if key != "sweep"}
-        if "sweep" in more:
-            facts["candidates"] = sweep(plan, more["sweep"])(model)
-        predicate = make_predicate(plan, measurements, model, **facts)
-        found[name] = {"plan": documents.encode(plan), "predicate": documents.encode(predicate)}
-    return json.loads(json.dumps(found))
+    for name, (source, operations) in sources.items():
+        document = deepcopy(samples_by_name[source])
+        for operation in operations:
+            if operation[0] == "set" and isinstance(operation[2], list):
+                part, place, field = operation[2]
+                operation[2] = document["predicate"][part][place][field]
+            apply(document, operation)
+        found[name] = restated(document)
+    return found
+
+
+def _table(*counts: int) -> dict[str, int]:
+    return dict(zip(("bothSafe", "worsened", "improved", "bothUnsafe"), counts, strict=True))
+
+
+def restated(document: Document) -> Document:
+    """The document with the rows of its plan, and verdicts, candidates, answer, outcome and review that follow from its counts.
+
+    Raises `MalformedError` where the plan or the counts are no document.
+    """
+    stated = document["predicate"]
+    plan = documents.decode(Plan, document["plan"], "plan")
+    controls = [documents.decode(ControlResult, one, "controls") for one in stated.get("controls", [])]
+    for record in stated.get("candidates", []):
+        regressions, decision = _follows(document, plan, record["evaluations"], controls)
+        record |= {"claim": regressions.claim, "decision": decision.outcome.value}
+    if stated.get("candidates"):
+        _choose(stated)
+    regressions, decision = _follows(document, plan, stated["evaluations"], controls)
+    stated["regressions"] = _plain(regressions)
+    stated.pop("reviews", None)
+    if "gate" in stated["outcome"]:
+        is_held = decision.outcome is gate.GateOutcome.HELD
+        status = "released" if is_held else decision.outcome.value
+        stated["outcome"] = {"status": status, "gate": _plain(GateAnswer.of(plan.policy, decision))}
+        if is_held:
+            stated["reviews"] = [deepcopy(_REVIEW)]
+    return document
+
+
+def _follows(
+    document: Document, plan: Plan, evaluations: list[Document], controls: Sequence[ControlResult]
+) -> tuple[Regressions, gate.GateDecision]:
+    for row, evaluation in zip(document["plan"]["rows"], evaluations, strict=False):
+        evaluation["registered"] = deepcopy(row)
+    rows = [documents.decode(EvaluationRow, one, "evaluations") for one in evaluations]
+    judged = plan.judge_rows({row.registered.key: row.measurement for row in rows}, controls)
+    return Regressions.of(judged, plan.rule), gate.decide(plan.policy, judged)
+
+
+def _choose(stated: Document) -> None:
+    """The largest scale that passes, or the first, becomes the statement's model."""
+    records = stated["candidates"]
+    best = next((one for one in records if one["decision"] == "released"), records[0])
+    model = stated["model"]["manifest"]["digest"]["sha256"]
+    for i, record in enumerate(records):
+        record["chosen"] = record is best
+        record["manifest"] = {"sha256": model if record is best else f"{i:064x}"}
+    stated["evaluations"] = deepcopy(best["evaluations"])
 
 
 def cases(chance: random.Random, count: int, remade: int) -> dict[str, object]:
     """Bases with all that Python finds in them, and changes of them with the checks, the decision and a digest of the rows."""
-    kept, own = samples(), made()
+    kept = samples()
+    own = made(kept)
     bases = {**kept, **own}
     return {
         "made": own,
@@ -161,39 +201,42 @@ def _changes(chance: random.Random, bases: dict[str, Document], count: int) -> I
 
 
 def _remade(chance: random.Random, bases: dict[str, Document], count: int) -> Iterator[dict[str, object]]:
-    """Other counts or another policy, and the verdicts, the answer and the outcome that they truly give."""
+    """Other counts, another plan or policy, and what truly follows from them; only the parts that differ are written down."""
     left = count
     while left:
         name = chance.choice(list(bases))
         changed = deepcopy(bases[name])
-        operations = [_operation(chance, changed, ("plan", "predicate.evaluations"))]
-        apply(changed, operations[0])
         try:
-            plan, stated = _decoded(changed)
-            measurements = {row.registered.key: row.measurement for row in stated.evaluations or ()}
-            judged = plan.judge_rows(measurements, stated.controls or ())
-            operations += _truth(plan, stated, Regressions.of(judged, plan.rule), gate.decide(plan.policy, judged))
-            for operation in operations[1:]:
-                apply(changed, operation)
-            _decoded(changed)
+            apply(changed, _operation(chance, changed, ("plan", "predicate.evaluations", "predicate.controls")))
+            _decoded(restated(changed))
         except (MalformedError, LookupError):
             continue
-        if len(operations) > 1:
+        operations = list(_differences(bases[name], changed))
+        if operations:
             left -= 1
             yield {"base": name, "operations": operations, "expected": _short(changed)}
 
 
-def _truth(
-    plan: Plan, stated: ResiliencePredicate, regressions: Regressions, decision: gate.GateDecision
-) -> list[list[object]]:
-    """The operations that put what was found into the predicate, as far as that differs."""
-    again = [["set", ["predicate", "regressions"], _plain(regressions)]] if regressions != stated.regressions else []
-    answer = GateAnswer.of(plan.policy, decision)
-    if stated.outcome.gate is not None and answer != stated.outcome.gate:
-        status = stated.outcome.status.value if decision.outcome is gate.GateOutcome.HELD else decision.outcome.value
-        outcome = Outcome(type(stated.outcome.status)(status), gate=answer)
-        again.append(["set", ["predicate", "outcome"], _plain(outcome)])
-    return again
+def _differences(before: Document, after: Document) -> Iterator[list[object]]:
+    """Operations that make one document of the other, entry by entry where both have lists of the same length."""
+    for part in ("plan", "predicate"):
+        for place in sorted({*before[part], *after[part]}):
+            yield from _difference(before[part].get(place), after[part].get(place), [part, place])
+
+
+def _difference(before: Any, after: Any, path: list[object]) -> Iterator[list[object]]:
+    if before == after:
+        return
+    if after is None:
+        yield ["drop", path]
+    elif isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from _difference(before.get(key), after.get(key), [*path, key])
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for i, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _difference(one, other, [*path, i])
+    else:
+        yield ["set", path, after]
 
 
 def _plain(document: object) -> object:

@@ -213,16 +213,19 @@ def believed(key: TrustedKey, *, claimed: datetime, proven: datetime | None) -> 
     """Whether what a key signed is believed as signed in the key's time. The code is `key.validity`.
 
     `claimed` is when the statement says that it was signed, `proven` the time before which it was signed for certain
-    (RFC 3161), where there is one. The key's window must cover the proven time, else the claimed one. Of a compromised key
-    only what is proven to be older than the compromise is believed: a thief can claim any time.
+    (RFC 3161), where there is one. The key's window must cover the claimed time, and no timestamp may be older than the key;
+    one that was made after the key's end proves nothing about it, so that taking a timestamp away never helps. Of a
+    compromised key only what is proven to be older than the compromise is believed: a thief can claim any time.
     """
-    at, source = (proven, "a timestamp") if proven is not None else (claimed, "the statement")
-    if not key.covers(at):
-        words = f"the key is believed from {key.valid_from} to {key.valid_until} only; {source} says {moment(at)}"
-        return broken("key.validity", words)
+    if not key.covers(claimed) or (proven is not None and proven < parse_moment(key.valid_from)):
+        said = f"the statement says {moment(claimed)}"
+        words = said if not key.covers(claimed) or proven is None else f"a timestamp is of {moment(proven)}"
+        return broken("key.validity", f"the key is believed from {key.valid_from} to {key.valid_until} only; {words}")
     if key.compromised_at is None:
-        words = f"the key was valid on {moment(at)}"
-        return passed("key.validity", words if proven is None else f"{words}, as a timestamp proves")
+        words = f"the key was valid on {moment(claimed)}"
+        if proven is not None and key.covers(proven):
+            words = f"the key was valid on {moment(proven)}, when a timestamp proves that this existed"
+        return passed("key.validity", words)
     since = parse_moment(key.compromised_at)
     if proven is not None and proven < since:
         words = f"the key was compromised on {key.compromised_at}, and a timestamp proves that this is older"

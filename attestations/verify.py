@@ -194,7 +194,7 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
             planned=planned,
             hidden=hidden,
             evaluators=tuple(one.key.key_id for one in attached.countersignatures),
-            proven_at=proven,
+            proven_at=_timely(root, payload.key.key_id, proven),
         )
         checks += procurement.apply(asked.acceptance, evidence)  # step 13
     verified = VerifiedStatement(stated, payload.key.key_id, _VERIFIED)
@@ -209,6 +209,12 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         root=root,
         listed=listed,
     )
+
+
+def _timely(root: TrustRoot, key_id: str, proven: datetime | None) -> datetime | None:
+    """The proven time, where it lies in the time of the key: a later one says nothing of when the key signed."""
+    key = next(key for key in root.issuer_keys() if key.key_id == key_id)
+    return proven if proven is not None and key.covers(proven) else None
 
 
 def _rolled_back(seen: "LastSeen | None", root: TrustRoot, listed: StatusList | None) -> list[Check]:

@@ -57,7 +57,7 @@ def require_status(_demanded: bool, evidence: Evidence) -> Check:
 
 def require_timestamp(_demanded: bool, evidence: Evidence) -> Check:
     if evidence.state("time.signing") is not Status.PASS or evidence.proven_at is None:
-        words = "no trusted authority vouches for the time of signing; ask the issuer for an RFC 3161 timestamp"
+        words = "no trusted authority vouches for a time of signing within the key's; ask the issuer for an RFC 3161 timestamp"
         return rejected("policy.require_timestamp", words)
     return passed("policy.require_timestamp", f"signed no later than {evidence.proven_at:%Y-%m-%dT%H:%M:%SZ}")
 

@@ -16,6 +16,7 @@ from attestations.verdicts import WHOLE_SUITE, JudgedRow, Kind, Role, Verdict
 
 _NO_MEASUREMENT = (Verdict.NOT_MEASURABLE, Verdict.NOT_RUN)
 _LONGEST_LIST = 8
+_STATES = {ControlState.NOT_RUN: "was not run", ControlState.FAILED: "failed"}
 
 
 def required_suites(asked: Sequence[RequiredSuite], evidence: Evidence, *, unmeasured: bool = False) -> Check:
@@ -35,26 +36,31 @@ def max_regression(asked: Sequence[RegressionBound], evidence: Evidence) -> Chec
     return passed(code, "no upper limit of a change passes the bound set for it")
 
 
-def no_regressed(among: Rows, evidence: Evidence) -> Check:
+def no_regressed(among: Rows, evidence: Evidence, *, unmeasured: bool = False) -> Check:
+    """A row that was not measured has not been shown to be free of regressions; with `unmeasured` it is passed over."""
     code = "policy.no_regressed"
     rows = [row for row in evidence.judged if among is Rows.ALL or row.registered.role is Role.GATING]
-    if not rows:
-        return rejected(code, "no row was judged, so nothing shows that none regressed; ask for measured evidence")
-    wrong = [row_name(row.registered.key) for row in rows if _regressed(row)]
+    measured = [row for row in rows if row.verdict not in _NO_MEASUREMENT]
+    unseen = [row_name(row.registered.key) for row in rows if row not in measured]
+    if not measured or (unseen and not unmeasured):
+        words = f"not measured, so nothing shows that it did not regress: {listed(unseen) or 'anything'}"
+        return rejected(code, f"{words}; ask the issuer to measure it")
+    wrong = [row_name(row.registered.key) for row in measured if _regressed(row)]
     if wrong:
         return rejected(code, f"regressed under at least one judge: {listed(wrong)}; ask for a model without it")
-    return passed(code, f"none of {len(rows)} rows regressed, under any judge")
+    return passed(code, f"none of {len(measured)} measured rows regressed, under any judge")
 
 
 def no_judge_dependent_row(_demanded: bool, evidence: Evidence) -> Check:
+    """Where one judge alone scored every row, nothing shows what another would have said."""
     code = "policy.no_judge_dependent_row"
-    if not evidence.judged:
-        return rejected(code, "no row was judged; ask for measured evidence")
-    wrong = [row_name(row.registered.key) for row in evidence.judged if row.judge_dependent]
+    compared = [row for row in evidence.judged if row.judge_dependent is not None]
+    if not compared:
+        return rejected(code, "no row was scored by a second judge; ask the issuer for evidence with several judges")
+    wrong = [row_name(row.registered.key) for row in compared if row.judge_dependent]
     if wrong:
         return rejected(code, f"the verdict depends on the judge: {listed(wrong)}; ask people to read those answers")
-    compared = sum(row.judge_dependent is not None for row in evidence.judged)
-    return passed(code, f"no verdict depends on the judge; {compared} rows were scored by several")
+    return passed(code, f"no verdict depends on the judge; {len(compared)} rows were scored by several")
 
 
 def allow_not_measurable(allowed: bool, evidence: Evidence) -> Check:
@@ -78,9 +84,9 @@ def required_controls(asked: Sequence[RequiredControl], evidence: Evidence) -> C
                 for finding in evidence.findings
                 if finding.kind is kind and finding.suite == one.suite and one.metric in (None, finding.metric)
             ]
-            if not states or any(state is not ControlState.HELD for state in states):
-                words = "was not planned" if not states else "did not hold"
-                wrong.append(f"a {kind} control of {one.suite} {words}")
+            bad = [_STATES[state] for state in states if state is not ControlState.HELD]
+            bad = bad if states else ["was not planned"]
+            wrong += [f"a {kind} control of {one.suite} {bad[0]}"] if bad else []
     if wrong:
         return rejected(code, f"{listed(wrong)}; without it nothing shows that the suite can see a change")
     return passed(code, "every required control was run and held")

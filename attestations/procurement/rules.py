@@ -41,6 +41,11 @@ RULES: Mapping[str, Rule] = {
         proof_rules.min_level,
     )
 }
+_HEED_UNMEASURED: Mapping[str, Callable[..., Check]] = {
+    "required_suites": row_rules.required_suites,
+    "no_regressed": row_rules.no_regressed,
+}
+"""Rules for which it matters whether the policy tolerates rows that could not be measured."""
 _ONLY_WHERE_TRUE = ("require_status", "require_timestamp", "require_countersignature", "no_judge_dependent_row")
 
 
@@ -56,8 +61,8 @@ def demanded(rules: Rules) -> dict[str, object]:
 def _applied(name: str, rules: Rules, evidence: Evidence) -> Check:
     value = getattr(rules, name)
     try:
-        if name == "required_suites":
-            return row_rules.required_suites(value, evidence, unmeasured=rules.allow_not_measurable is True)
+        if name in _HEED_UNMEASURED:
+            return _HEED_UNMEASURED[name](value, evidence, unmeasured=rules.allow_not_measurable is True)
         return RULES[name](value, evidence)
     except (AttestationError, ArithmeticError) as error:
         return rejected(f"policy.{name}", f"it cannot be decided on this evidence: {error}")

@@ -15,13 +15,13 @@ from attestations.boundaries import Requirement
 from attestations.claims import row_name
 from attestations.documents import parse_moment
 from attestations.findings import Check, Status
-from attestations.plan import PlannedSuite, Sha256
+from attestations.plan import PlannedJudge, PlannedSuite, Sha256
 from attestations.predicate import ResiliencePredicate
 from attestations.procurement import Evidence
 from attestations.statistics import PairedTable
 from attestations.verdicts import ChanceCounts, Kind, Measured, Measurement, RegisteredRow, Role, RowKey, Worse
 from tests.attestations.evidence import make_plan, row
-from tests.attestations.evidence_02 import CONTROLS, HELD_CONTROLS
+from tests.attestations.evidence_02 import CONTROLS, HELD_CONTROLS, SECOND, with_second
 from tests.attestations.procurement.cases import ALL_HOLD, bounded, measured
 
 EVALUATOR = Sha256.of(b"the evaluator's key").sha256
@@ -57,7 +57,8 @@ def evidence(directory: Path, changes: Mapping[str, Any]) -> Evidence:
     planned = tuple(
         PlannedSuite(suite, "2.0", Sha256.of(suite.encode()), n, n, Sha256.of(b"ids")) for suite, n in suites.items()
     )
-    plan = replace(make_plan(), rows=rows, suites=planned, controls=CONTROLS)
+    judges = (PlannedJudge(SECOND, "1.0", Sha256.of(b"second")),)
+    plan = replace(make_plan(), rows=rows, suites=planned, controls=CONTROLS, judges=judges)
     ran = HELD_CONTROLS[: changes.get("controls", 3)]
     made = measured(directory, plan, {key: _measurement(key, table) for key, table in tables.items()}, controls=ran)
     return _asked(replace(made, predicate=_said(made.predicate, changes)), changes)
@@ -65,10 +66,13 @@ def evidence(directory: Path, changes: Mapping[str, Any]) -> Evidence:
 
 def _row(key: RowKey, worse: Worse, items: int) -> RegisteredRow:
     role = Role.GATING if key.slice == "*" else Role.EXPLORATORY
-    return row(key, Kind.PAIRED_BINARY, worse, role=role, items=items)
+    made = row(key, Kind.PAIRED_BINARY, worse, role=role, items=items)
+    return replace(made, judges=(SECOND,)) if key.suite == "harmful-requests" else made
 
 
 def _measurement(key: RowKey, table: PairedTable) -> Measurement:
+    if key.suite == "harmful-requests":
+        return with_second(table, table)
     if key.metric not in ("accuracy", "biased_choice_rate"):
         return Measured(table)
     right = table.both_safe + table.worsened

@@ -110,6 +110,22 @@ def test_rows_that_regressed(good: Evidence, bad: Evidence, dependent: Evidence)
     assert "safe-lookalikes" in why_not(dependent, noRegressed="gating")
 
 
+def test_a_row_that_was_not_measured_has_not_been_shown_not_to_regress(tmp_path: Path) -> None:
+    crashed = measured(tmp_path / "m", make_plan(), {**KEPT, HARMFUL: NotRun("the evaluator crashed")})
+    words = why_not(crashed, noRegressed="gating")
+    assert "not measured, so nothing shows that it did not regress: refusal_rate on harmful-requests" in words
+    tolerant = findings(policy_of(noRegressed="gating", allowNotMeasurable=True), crashed)
+    assert tolerant["policy.no_regressed"].status is Status.PASS
+    nothing = measured(tmp_path / "n", make_plan(), {key: NotRun("the job failed") for key in KEPT})
+    assert (
+        findings(policy_of(noRegressed="all", allowNotMeasurable=True), nothing)["policy.no_regressed"].exit_code == 3
+    )
+
+
+def test_where_one_judge_scored_everything_nobody_knows_what_another_would_say(plain: Evidence) -> None:
+    assert "no row was scored by a second judge" in why_not(plain, noJudgeDependentRow=True)
+
+
 def test_rows_whose_verdict_depends_on_the_judge(good: Evidence, dependent: Evidence) -> None:
     assert holds(good, noJudgeDependentRow=True)
     assert "safe-lookalikes" in why_not(dependent, noJudgeDependentRow=True)
@@ -124,7 +140,7 @@ def test_controls_that_must_have_held(good: Evidence, plain: Evidence, tmp_path:
     assert "was not planned" in why_not(plain, requiredControls=[{"suite": "harmful-requests"}])
     blind = measured(tmp_path / "m", make_plan_02(), GOOD, controls=HELD_CONTROLS[:1])
     words = why_not(blind, requiredControls=[{"suite": "harmful-requests"}])
-    assert "a positive control of harmful-requests did not hold" in words
+    assert "a positive control of harmful-requests was not run" in words
     assert "negative" not in words
 
 

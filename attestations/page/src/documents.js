@@ -5,7 +5,7 @@
 import { isObject, record } from "./canonical.js";
 import { EvidenceError, malformed } from "./errors.js";
 import { asciiRepr } from "./numbers/words.js";
-import { RULES } from "./rules.js";
+import { RULES } from "./rule_table.js";
 import { CHOICES, MAX_ITEMS, SHAPES, TEXTS } from "./shapes.js";
 
 const PATTERNS = new Map(

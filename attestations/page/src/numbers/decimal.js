@@ -67,7 +67,10 @@ export class Decimal {
 
   times(factor) {
     const other = decimal(factor);
-    return rounded(this.c * other.c, this.e + other.e);
+    const product = this.c * other.c;
+    const most = this.digits + other.digits; // or one digit less
+    const isLong = most > TABLE_SIZE || magnitudeOf(product) >= POWERS_OF_TEN[most - 1];
+    return rounded(product, this.e + other.e, most > TABLE_SIZE ? 0 : most - (isLong ? 0 : 1));
   }
 
   dividedBy(divisor) {
@@ -271,13 +274,14 @@ function halfEven(c, dropped) {
   return c < 0n ? -quotient : quotient;
 }
 
-// c · 10^e within the context in force: its digits, and its exponents down to zero and up to an error.
-function rounded(c, e) {
+// c · 10^e within the context in force: its digits, and its exponents down to zero and up to an error. `knownDigits` are
+// those of c, where the caller knows them.
+function rounded(c, e, knownDigits = 0) {
   const context = contextInForce;
   if (c === 0n) {
     return new Decimal(0n, Math.min(Math.max(e, context.smallestExponent), EXPONENT_LIMIT), 1);
   }
-  const digits = countDigits(magnitudeOf(c));
+  const digits = knownDigits || countDigits(magnitudeOf(c));
   const least = Math.max(digits + e - context.precision, context.smallestExponent);
   if (least > context.largestExponent) {
     throw new RangeError("a decimal number is too large");
@@ -289,10 +293,11 @@ function rounded(c, e) {
     return new Decimal(0n, least, 1);
   }
   const fitting = halfEven(c, least - e);
-  if (magnitudeOf(fitting) === tenTo(context.precision)) {
-    return rounded(fitting / 10n, least + 1);
+  const kept = digits + e - least; // the digits that are left, but where rounding adds one
+  if (magnitudeOf(fitting) === tenTo(kept)) {
+    return kept < context.precision ? new Decimal(fitting, least, kept + 1) : rounded(fitting / 10n, least + 1, kept);
   }
-  return new Decimal(fitting, least);
+  return new Decimal(fitting, least, kept);
 }
 
 function added(one, other) {

@@ -20,6 +20,7 @@ MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 _LONGEST_INTEGER = len("-9007199254740991")
 
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 # A whole string (closed or not) or one bracket; possessive, so that every byte is looked at once.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
@@ -41,8 +42,8 @@ def digest(value: object) -> str:
 
 def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
     """The value of canonical bytes; `what` names the document in errors ("the bundle")."""
-    value = parse_relaxed(unverified, what=what, max_bytes=max_bytes, max_depth=max_depth)
-    if encode(value) != unverified:
+    text, value = _load(unverified, what, max_bytes, max_depth)
+    if not _is_plainly_canonical(text, value) and encode(value) != unverified:
         hint = " (it ends in white space)" if unverified[-1:].isspace() else ""
         raise MalformedError("json.not_canonical", f"{what} is JSON, but not in canonical form, RFC 8785{hint}")
     return value
@@ -50,6 +51,12 @@ def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_
 
 def parse_relaxed(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
     """As `parse`, for JSON that people write by hand: white space and the order of keys are free, all else is as strict."""
+    _, value = _load(unverified, what, max_bytes, max_depth)
+    encode(value)  # lone surrogates survive json.loads
+    return value
+
+
+def _load(unverified: bytes, what: str, max_bytes: int, max_depth: int) -> tuple[str, object]:
     if len(unverified) > max_bytes:
         raise MalformedError("json.too_large", f"{what} has {len(unverified)} bytes; at most {max_bytes} are accepted")
     try:
@@ -70,8 +77,15 @@ def parse_relaxed(unverified: bytes, *, what: str, max_bytes: int, max_depth: in
         raise MalformedError("json.not_json", f"{what} is not JSON: {error.msg.lower()} at {place}") from error
     except MalformedError as error:
         raise MalformedError(error.code, f"{what}: {error.sentence}") from error
-    encode(value)  # lone surrogates survive json.loads
-    return value
+    return text, value
+
+
+def _is_plainly_canonical(text: str, value: object) -> bool:
+    """Whether the text is what the C encoder makes of its value. Below U+10000 its order of keys, by code points, is that of
+    UTF-16 code units; texts beyond that, and those that differ, are for `encode` to decide."""
+    if not text.isascii() and _BEYOND_16_BITS.search(text):
+        return False
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True) == text
 
 
 def _refuse_depth(unverified: bytes, what: str, max_depth: int) -> None:
@@ -122,7 +136,11 @@ def _ordered(value: object, at: str, depth_left: int) -> object:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise MalformedError("json.type", "an object's keys must be strings", at=at)
-        keys: list[str] = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        keys: list[str]
+        if all(map(str.isascii, value)):
+            keys = sorted(value)
+        else:
+            keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
         return {str(key): _ordered(value[key], f"{at}.{key}", depth_left - 1) for key in keys}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [_ordered(item, f"{at}[{i}]", depth_left - 1) for i, item in enumerate(value)]

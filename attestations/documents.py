@@ -17,10 +17,10 @@ the same dataclass, and `refuse_newer`, called by whoever reads its `schema`, re
 import dataclasses
 import re
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from attestations.canonical import MAX_INTEGER
@@ -33,6 +33,8 @@ SINCE_0_2 = {"since": "0.2.0"}
 """Metadata of an optional field that documents have from schema 0.2.0 on."""
 SINCE_0_3 = {"since": "0.3.0"}
 """The same, from schema 0.3.0 on."""
+_NEWEST = (0, 3, 0)
+"""No field came later, so nothing is to be refused from here on."""
 
 
 HIDDEN = "(hidden)"
@@ -94,19 +96,26 @@ def moment(at: datetime) -> str:
 
 def refuse_newer(document: object, schema: str) -> None:
     """Refuses a document, or a tuple of them, in which a field is filled that `schema` did not have yet."""
+    known = _version(schema)
+    if known < _NEWEST:
+        _refuse_newer(document, schema, known)
+
+
+def _refuse_newer(document: object, schema: str, known: tuple[int, ...]) -> None:
     if isinstance(document, tuple):
         for item in document:
-            refuse_newer(item, schema)
+            _refuse_newer(item, schema, known)
     if not dataclasses.is_dataclass(document) or isinstance(document, type):
         return
-    for name, since in _fields_and_versions(cast("Hashable", type(document))):
+    for name, since, holds_documents in _versioned(cast("Hashable", type(document))):
         value = getattr(document, name)
         if value is None:
             continue
-        if since is not None and _version(since) > _version(schema):
+        if since is not None and since > known:
             words = f"the field {_json_name(name)!r} is not known in schema {schema}"
             raise MalformedError("document.unknown_field", words)
-        refuse_newer(value, schema)
+        if holds_documents:
+            _refuse_newer(value, schema, known)
 
 
 def encode(document: object) -> dict[str, object]:
@@ -131,7 +140,7 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
     for slot in slots:
         if slot.key in unverified:
             value, at = unverified[slot.key], f"{path}.{slot.key}"
-            values[slot.name] = _decode_value(slot.hint, value, at) if type(value) is not Hidden else _unseen(slot, at)
+            values[slot.name] = slot.read(value, at) if type(value) is not Hidden else _unseen(slot, at)
         elif slot.required:
             raise MalformedError("document.missing_field", f"the field {slot.key!r} is missing", at=path)
         else:
@@ -187,38 +196,35 @@ def _encode_value(value: object) -> object:
     return value
 
 
-def _decode_value(hint: object, unverified: object, path: str) -> object:
-    rule = _PROSE
-    if get_origin(hint) is Annotated:
-        hint, rule = get_args(hint)
+_Reader = Callable[[object, str], object]
+
+
+def _reader(hint: object) -> _Reader:
+    """What reads values of this type; it takes the value and its path."""
     if get_origin(hint) is tuple:
-        return _decode_items(get_args(hint)[0], unverified, path)
+        return partial(_decode_items, _reader(get_args(hint)[0]))
     if get_origin(hint) is Mapping:
-        return _decode_mapping(unverified, path)
-    if hint is str:
-        return _decode_text(rule, unverified, path)
-    return _decode_plain(cast("type[Any]", hint), unverified, path)
+        return _decode_mapping
+    rule = text_rule(hint)
+    if rule is not None:
+        return partial(_decode_text, rule)
+    if hint is bool:
+        return partial(_typed, bool, "true or false")
+    if hint is int:
+        return _decode_count
+    kind = cast("type[Any]", hint)
+    return partial(_decode_choice, kind) if issubclass(kind, StrEnum) else partial(decode, kind)
 
 
-def _decode_plain(kind: type[Any], unverified: object, path: str) -> object:
-    if kind is bool:
-        return _typed(unverified, bool, "true or false", path)
-    if kind is int:
-        return _decode_count(unverified, path)
-    if issubclass(kind, StrEnum):
-        return _decode_choice(kind, unverified, path)
-    return decode(kind, unverified, path)
-
-
-def _decode_items(inner: object, unverified: object, path: str) -> tuple[object, ...]:
-    items = cast("list[object]", _typed(unverified, list, "an array", path))
+def _decode_items(read: _Reader, unverified: object, path: str) -> tuple[object, ...]:
+    items = cast("list[object]", _typed(list, "an array", unverified, path))
     if len(items) > MAX_ITEMS:
         raise MalformedError("document.too_many", f"has {len(items)} items; at most {MAX_ITEMS} are accepted", at=path)
-    return tuple(_decode_value(inner, item, f"{path}[{i}]") for i, item in enumerate(items) if type(item) is not Hidden)
+    return tuple(read(item, f"{path}[{i}]") for i, item in enumerate(items) if type(item) is not Hidden)
 
 
 def _decode_mapping(unverified: object, path: str) -> dict[str, str]:
-    pairs = cast("dict[str, object]", _typed(unverified, dict, "an object", path))
+    pairs = cast("dict[str, object]", _typed(dict, "an object", unverified, path))
     if len(pairs) > MAX_ITEMS:
         raise MalformedError("document.too_many", f"has {len(pairs)} items; at most {MAX_ITEMS} are accepted", at=path)
     shown = {key: HIDDEN if type(value) is Hidden else value for key, value in pairs.items()}
@@ -235,7 +241,7 @@ def _decode_count(unverified: object, path: str) -> int:
 
 
 def _decode_text(rule: Text, unverified: object, path: str) -> str:
-    text = cast("str", _typed(unverified, str, "a string", path))
+    text = cast("str", _typed(str, "a string", unverified, path))
     if len(text) > rule.longest or not rule.pattern.fullmatch(text):
         raise MalformedError("document.text", f"must be {rule.what}", at=path)
     return text
@@ -243,13 +249,13 @@ def _decode_text(rule: Text, unverified: object, path: str) -> str:
 
 def _decode_choice(kind: type[StrEnum], unverified: object, path: str) -> StrEnum:
     try:
-        return kind(cast("str", _typed(unverified, str, "a string", path)))
+        return kind(cast("str", _typed(str, "a string", unverified, path)))
     except ValueError as error:
         words = ", ".join(kind)
         raise MalformedError("document.choice", f"must be one of: {words}", at=path) from error
 
 
-def _typed(unverified: object, kind: type, what: str, path: str) -> object:
+def _typed(kind: type, what: str, unverified: object, path: str) -> object:
     if not isinstance(unverified, kind):
         raise MalformedError("document.type", f"must be {what}", at=path)
     return unverified
@@ -257,11 +263,12 @@ def _typed(unverified: object, kind: type, what: str, path: str) -> object:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Slot:
-    """A field of a document: its JSON key, its name, the type of its value, and whether the key must be there."""
+    """A field of a document: its JSON key, its name, the type of its value, what reads it, and whether the key must be there."""
 
     key: str
     name: str
     hint: object
+    read: _Reader
     required: bool
 
     @property
@@ -269,7 +276,7 @@ class Slot:
         return not self.required or self.hint is str or self.hint == Name
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def fields_of(kind: Any) -> tuple[Slot, ...]:
     """The fields of a document's dataclass, in their order."""
     hints = get_type_hints(kind, include_extras=True)
@@ -278,15 +285,24 @@ def fields_of(kind: Any) -> tuple[Slot, ...]:
         hint = hints[field.name]
         optional = get_origin(hint) in (types.UnionType, Union)
         inner = next(part for part in get_args(hint) if part is not type(None)) if optional else hint
-        slots.append(Slot(_json_name(field.name), field.name, inner, not optional))
+        slots.append(Slot(_json_name(field.name), field.name, inner, _reader(inner), not optional))
     return tuple(slots)
 
 
-@lru_cache(maxsize=128)
-def _fields_and_versions(kind: Any) -> tuple[tuple[str, str | None], ...]:
-    return tuple((field.name, field.metadata.get("since")) for field in dataclasses.fields(kind))
+@lru_cache(maxsize=512)
+def _versioned(kind: Any) -> tuple[tuple[str, tuple[int, ...] | None, bool], ...]:
+    """The fields that a schema may not have yet, or that hold documents: name, first version, whether they hold documents."""
+    sinces = {field.name: field.metadata.get("since") for field in dataclasses.fields(kind)}
+    found = []
+    for slot in fields_of(kind):
+        since = sinces[slot.name]
+        inner = get_args(slot.hint)[0] if get_origin(slot.hint) is tuple else slot.hint
+        if since is not None or dataclasses.is_dataclass(inner):
+            found.append((slot.name, _version(since) if since else None, dataclasses.is_dataclass(inner)))
+    return tuple(found)
 
 
+@lru_cache(maxsize=64)
 def _version(schema: str) -> tuple[int, ...]:
     return tuple(int(part) for part in schema.split("."))
 

@@ -109,6 +109,18 @@ def test_only_our_errors_come_out(garbage: bytes) -> None:
     assert canonical.encode(value) == garbage
 
 
+@pytest.mark.parametrize("keys", [("\U0001f600", "\ufb33"), ("a", "\ufb33"), ("a", "\U0001f600"), ("\xe9", "\u20ac")])
+def test_the_order_of_keys_is_held_to_on_every_way_through_the_parser(keys: tuple[str, str]) -> None:
+    right, wrong = (
+        json.dumps(dict.fromkeys(order, 1), ensure_ascii=False, separators=(",", ":")).encode()
+        for order in (keys, keys[::-1])
+    )
+    assert canonical.parse(right, what="it", max_bytes=100) == dict.fromkeys(keys, 1)
+    with pytest.raises(MalformedError) as caught:
+        canonical.parse(wrong, what="it", max_bytes=100)
+    assert caught.value.code == "json.not_canonical"
+
+
 @pytest.mark.parametrize(
     "value", [1.0, float("nan"), 2**53, b"bytes", {1: 2}, {"a": object()}, "\ud800", {"\ud800": 1}]
 )

@@ -122,3 +122,53 @@ def test_a_field_is_not_known_before_its_schema(document: object, schema: str, n
         return
     with pytest.raises(MalformedError, match=f"the field '{named}' is not known in schema {schema}"):
         documents.refuse_newer(document, schema)
+
+
+HIDDEN = documents.Hidden()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("figure", HIDDEN, ("figure", None)),
+        ("digest", HIDDEN, ("digest", None)),
+        ("at", HIDDEN, ("at", None)),
+        ("prose", HIDDEN, ("prose", None)),
+        ("aName", HIDDEN, ("a_name", "(hidden)")),
+        ("words", {"k": HIDDEN, "l": "v"}, ("words", {"k": "(hidden)", "l": "v"})),
+        ("inner", [HIDDEN, {"count": 4}], ("inner", (Inner(4),))),
+        ("inner", [HIDDEN], ("inner", ())),
+    ],
+)
+def test_a_hidden_value_is_absent_or_worded_or_left_out(key: str, value: object, expected: tuple) -> None:
+    read = documents.decode(Outer, {**GOOD, key: value}, "it")
+    assert getattr(read, expected[0]) == expected[1]
+
+
+@pytest.mark.parametrize("key", ["colour", "inner", "words", "yes"])
+def test_what_must_be_there_to_be_read_cannot_be_hidden(key: str) -> None:
+    with pytest.raises(MalformedError, match=rf"it\.{key}: cannot be hidden"):
+        documents.decode(Outer, {**GOOD, key: HIDDEN}, "it")
+    with pytest.raises(MalformedError, match=r"it\.inner\[1\]\.count: cannot be hidden"):
+        documents.decode(Outer, {**GOOD, "inner": [{"count": 1}, {"count": HIDDEN}]}, "it")
+    with pytest.raises(MalformedError, match="it: must be an object"):
+        documents.decode(Outer, HIDDEN, "it")
+
+
+def test_a_type_tells_its_places() -> None:
+    assert [place.may_be_hidden for place in documents.places(Outer, "colour")] == [False]
+    assert [place.may_be_hidden for place in documents.places(Outer, "aName")] == [True]
+    assert documents.places(Outer, "nothing") == ()
+    assert documents.places(Outer, None, item=True) == ()
+    (items,) = documents.places(Outer, "inner")
+    assert documents.places(items.hint, None, item=True) == (documents.Place(Inner, may_be_hidden=True),)
+    assert documents.places(items.hint, None) == ()
+    assert len(documents.places(Outer, None)) == 9
+
+
+def test_a_type_tells_what_its_text_must_look_like() -> None:
+    rule = documents.text_rule(Digest)
+    assert rule is not None
+    assert rule.longest == 64
+    assert documents.text_rule(str) is not None
+    assert documents.text_rule(int) is None

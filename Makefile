@@ -65,7 +65,7 @@ clean: ## remove everything that was made
 	@$(INSTALL) --group dev --editable .
 	@touch $@ .venv/service
 
-.venv-verifier/installed: pyproject.toml $(wildcard attestations/*.py)
+.venv-verifier/installed: pyproject.toml $(shell find attestations -name "*.py" -o -name "*.html")
 	@echo "Installing the verifier alone"
 	@$(PYTHON) -m venv .venv-verifier
 	@.venv-verifier/bin/python -m pip install --quiet --disable-pip-version-check .

@@ -68,3 +68,15 @@ def test_every_rule_is_failed_by_a_vector_and_met_by_another() -> None:
         if vector["exitCode"] == 0:
             met |= set(demanded(policy_of(vector).document.rules))
     assert set(RULES) <= met
+
+
+def test_the_documentation_names_every_rule_and_its_example_is_one() -> None:
+    page = HERE.parents[2] / "docs" / "procurement.md"
+    if not page.exists():
+        pytest.skip("the documentation is not here")
+    text = page.read_text(encoding="utf-8")
+    for rule in RULES:
+        first, *rest = rule.split("_")
+        assert f"`{first}{''.join(word.capitalize() for word in rest)}" in text
+    example = text.partition("```json\n")[2].partition("```")[0]
+    assert procurement.parse(example.encode()).document.id == "ward-assistant"

@@ -9,6 +9,8 @@ from attestations.commands.key_files import read_public_key, read_signer
 from attestations.files import read_file, write_file
 from attestations.findings import ExitCode
 from attestations.procurement import AcceptancePolicy, demands, refuse_unreadable
+from attestations.procurement.tenets import MISSING
+from attestations.procurement.tenets import is_installed as tenets_are_readable
 from attestations.report import plain
 
 
@@ -51,4 +53,6 @@ def _text(policy: AcceptancePolicy) -> str:
     lines = [plain(document.title), f"sha256:{policy.digest.sha256}", plain(policy.signature.sentence), ""]
     lines += ["Evidence is accepted where the default checks hold, and:"]
     lines += [f"  - {plain(line)}" for line in demands(document)]
+    if document.tenets and not tenets_are_readable():
+        lines += ["", f"The tenets were not read: {MISSING}"]
     return "\n".join(lines)

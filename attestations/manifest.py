@@ -11,7 +11,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
+from threading import Thread
 
 from attestations import canonical, documents
 from attestations.documents import Digest, Name
@@ -131,21 +133,38 @@ def _names(directory: Path, prefix: str) -> Iterator[str]:
                 )
 
 
-def _entries(directory: Path, names: Sequence[str]) -> Iterable[FileEntry]:
-    """Their order is not that of the names: the largest files begin first, so that none of them is hashed alone at the end."""
-    at_once = min(_AT_ONCE, os.cpu_count() or 1, len(names))
-    if at_once < 2:
-        return [_entry(directory, name) for name in names]
-    from concurrent.futures import ThreadPoolExecutor
+def _entries(directory: Path, names: Sequence[str]) -> list[FileEntry]:
+    """In no order: the largest files begin first, so that none of them is hashed alone at the end."""
+    waiting = sorted(names, key=lambda name: (directory / name).stat().st_size)
+    done: list[FileEntry] = []
+    failed: list[Exception] = []
 
-    largest_first = sorted(names, key=lambda name: -(directory / name).stat().st_size)
-    with ThreadPoolExecutor(at_once) as threads:
-        return list(threads.map(lambda name: _entry(directory, name), largest_first))
+    def work() -> None:
+        # Anonymous memory begins at a page, and copying from the page cache to there is faster than to where malloc puts it.
+        with mmap(-1, _CHUNK) as buffer, memoryview(buffer) as view:
+            while waiting and not failed:
+                try:
+                    done.append(_entry(directory, waiting.pop(), view))
+                except IndexError:
+                    return  # another thread took the last one
+                except Exception as error:
+                    failed.append(error)
+
+    # concurrent.futures takes longer to import than a small model to hash.
+    threads = [Thread(target=work) for _ in range(min(_AT_ONCE, os.cpu_count() or 1, len(names)) - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return done
 
 
-def _entry(directory: Path, name: str) -> FileEntry:
-    digest, size, chunk = hashlib.sha256(), 0, bytearray(_CHUNK)
-    view = memoryview(chunk)
+def _entry(directory: Path, name: str, view: memoryview) -> FileEntry:
+    """The entry of one file, read through `view`."""
+    digest, size = hashlib.sha256(), 0
     with (directory / name).open("rb", buffering=0) as file:
         while read := file.readinto(view):
             digest.update(view[:read])

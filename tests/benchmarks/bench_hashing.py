@@ -4,9 +4,9 @@
         --write tests/benchmarks/results/bench_hashing.json
 
 Each measurement is a process of its own that imports first and then measures wall and processor time of one hashing; the two
-take turns, and the first of each is not counted, so that both find the files in memory. What else the machine does falls on
-both alike: the ratios mean something, the seconds little. The run fails where the digests differ, or where ours is slower by
-more than 5 % of wall time in the median of the rounds' ratios.
+take turns, each first in every second round, and the first round is not counted, so that both find the files in memory. What
+else the machine does falls on both alike: the ratios mean something, the seconds little. The run fails where the digests
+differ, or where ours is slower by more than 5 % of wall time in the median of the rounds' ratios.
 """
 
 import argparse
@@ -30,14 +30,14 @@ LAYOUTS = {
 """Shares of the whole; beside them lies what is small in every model."""
 _MEBIBYTE = 1 << 20
 _MEASURE = """
-import json, os, resource, sys, time
+import json, resource, sys, time
 {imports}
-began, before = time.perf_counter(), os.times()
+began, before = time.perf_counter(), time.process_time()
 found = {hashing}
-after, ended = os.times(), time.perf_counter()
+after, ended = time.process_time(), time.perf_counter()
 print(json.dumps({{
     "wall": ended - began,
-    "processor": after.user + after.system - before.user - before.system,
+    "processor": after - before,
     "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     "digests": {digests},
 }}))
@@ -95,8 +95,9 @@ def measure(python: str, script: str, directory: Path) -> tuple[Measured, dict[s
 def compare(layout: str, directory: Path, theirs: str, rounds: int) -> Compared:
     pairs = []
     for number in range(rounds + 1):
-        ours, found = measure(sys.executable, OURS, directory)
-        other, expected = measure(theirs, THEIRS, directory)
+        turns = [(sys.executable, OURS), (theirs, THEIRS)]
+        measured = {script: measure(python, script, directory) for python, script in turns[:: -1 if number % 2 else 1]}
+        (ours, found), (other, expected) = measured[OURS], measured[THEIRS]
         if found != expected:
             sys.exit(f"{layout}: the two do not find the same digests")
         if number:

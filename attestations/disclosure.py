@@ -177,12 +177,12 @@ def parse(unverified: Sequence[object]) -> Disclosures:
         if len(openings) > MAX_OPENINGS or len(items) > MAX_ITEMS:
             words = f"at most {MAX_OPENINGS} openings and {MAX_ITEMS} items are accepted"
             raise MalformedError("disclosure.too_many", words, at="disclosures")
-    return Disclosures(
-        predicate=tuple(one for one in openings if _scope_of(one) is PREDICATE),
-        plan=tuple(one for one in openings if _scope_of(one) is PLAN),
-        provenance=tuple(one for one in openings if _scope_of(one) is PROVENANCE),
-        items=tuple(items),
+    scopes = [_scope_of(one) for one in openings]
+    predicate, plan, provenance = (
+        tuple(one for one, scope in zip(openings, scopes, strict=True) if scope is wanted)
+        for wanted in (PREDICATE, PLAN, PROVENANCE)
     )
+    return Disclosures(predicate, plan, provenance, tuple(items))
 
 
 def check_patterns(patterns: Sequence[str], kind: type, scope: Scope = PREDICATE) -> None:
@@ -220,6 +220,7 @@ def hide(
         if any(fits(pattern, steps) for pattern in wanted):
             scope.refuse(steps)
             opening = Opening(scope.path(steps), _salt(new_salt), value)
+            parse_path(opening.path)  # what could not be read back is not hidden
             _refuse_nested(opening)
             openings.append(opening)
             return {COMMITMENT_KEY: {"alg": ALGORITHM, "value": opening.commitment}}
@@ -330,11 +331,8 @@ def _salt(new_salt: Callable[[], bytes]) -> str:
 
 
 def _scope_of(opening: Opening) -> Scope:
-    steps = parse_path(opening.path)
-    for scope in (PLAN, PROVENANCE):
-        if related(parse_path(scope.at), steps) and len(steps) > len(parse_path(scope.at)):
-            return scope
-    return PREDICATE
+    """A path has one way to be written, so its beginning tells."""
+    return next((scope for scope in (PLAN, PROVENANCE) if opening.path.startswith(f"{scope.at}.")), PREDICATE)
 
 
 def _parse_opening(unverified: object, at: str) -> Opening:

@@ -133,6 +133,13 @@ def test_a_hidden_value_hides_nothing_itself() -> None:
         disclose(tree, [nested])
 
 
+def test_what_could_never_be_opened_is_not_hidden() -> None:
+    with pytest.raises(MalformedError, match="at most 1000 characters"):
+        hide({"tuning": {"parameters": {"x" * 1001: "1"}}}, ["tuning.parameters.*"], lambda: SALT)
+    with pytest.raises(ValueError, match="16 bytes"):
+        hide(TREE, ["tuning.steps"], lambda: b"short")
+
+
 def test_text_that_looks_like_a_commitment_is_text() -> None:
     looks = '{"$commit":{}}'
     tree, openings = hide({"data": {"a": looks}}, ["data.a"], lambda: SALT)

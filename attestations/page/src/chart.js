@@ -209,6 +209,9 @@ function mark(kind, x, y) {
   if (kind === "better") {
     return svg("path", { class: "mark", d: `M${x - 7} ${y - 6} L${x} ${y + 7} L${x + 7} ${y - 6} Z` });
   }
+  if (kind === "same") {
+    return svg("path", { class: "mark", d: `M${x - 7} ${y} L${x} ${y - 7} L${x + 7} ${y} L${x} ${y + 7} Z` });
+  }
   return svg("circle", { class: "mark", cx: x, cy: y, r: 5.5 });
 }
 

@@ -23,8 +23,7 @@ export function dossier(report, files, now) {
   const known = report.predicate !== undefined;
   const rows = known ? shownRows(report) : [];
   return [
-    banner(report.exitCode, reasons(report), report.level),
-    actions(),
+    banner(report.exitCode, reasons(report), [levelWords(report), printButton()]),
     ...(known ? [cards(report, rows)] : []),
     ...(rows.length > 0 ? [picture(rows), rowTable(rows)] : []),
     ...(known ? [lists(report)] : []),
@@ -37,23 +36,30 @@ export function dossier(report, files, now) {
 export function refusal(error, files, now) {
   const where = error.at ? `${error.at}: ` : "";
   return [
-    banner(error.exitCode, [`${where}${error.sentence} [${error.code}]`], null),
+    banner(error.exitCode, [`${where}${error.sentence} [${error.code}]`], []),
     identity({ level: null }, files, now),
   ];
 }
 
-function banner(exitCode, sentences, assurance) {
+function banner(exitCode, sentences, rest) {
   const [title, words, name, sign] = ENDS[exitCode];
   const heading = el("h2", { id: "verdict", tabindex: "-1" }, el("span", { class: "sign", "aria-hidden": "true" }, sign), title);
-  const levelWords = `Assurance level ${assurance}: signed by the issuer, and no one else vouches for it.`;
-  return el(
-    "div",
-    { class: `banner ${name}`, role: "status" },
-    heading,
-    el("p", {}, words),
-    sentences.map((sentence) => el("p", {}, said(sentence))),
-    assurance === null ? "" : el("p", {}, levelWords),
-  );
+  const lines = sentences.map((sentence) => el("p", { class: "why" }, said(capital(sentence))));
+  return el("div", { class: `banner ${name}`, role: "status" }, heading, el("p", {}, words), lines, rest);
+}
+
+function capital(sentence) {
+  const [first = "", ...rest] = sentence;
+  return first.toUpperCase() + rest.join("");
+}
+
+function levelWords({ level: assurance, checks }) {
+  if (assurance === null) {
+    return "";
+  }
+  const others = checks.some((check) => check.code === "countersignature" && check.status === "PASS");
+  const who = others ? "signed by the issuer, and an independent evaluator agrees" : "signed by the issuer, and no one else vouches for it";
+  return el("p", { class: "level" }, `Assurance level ${assurance}: ${who}.`);
 }
 
 function reasons(report) {
@@ -63,18 +69,18 @@ function reasons(report) {
   return report.checks.filter((check) => ["FAIL", "STALE"].includes(check.status)).map((check) => check.sentence);
 }
 
-function actions() {
+function printButton() {
   const print = el("button", { type: "button", id: "print" }, "Print the dossier");
   print.addEventListener("click", () => window.print());
-  return el("p", { class: "actions" }, print);
+  return print;
 }
 
 function cards(report, rows) {
   return el("div", { class: "cards" }, whatCard(report), changeCard(report, rows), useCard(report), openCard(report));
 }
 
-function card(title, ...parts) {
-  return el("section", { class: "card", "aria-label": title }, el("h2", {}, title), ...parts);
+function card(name, title, ...parts) {
+  return el("section", { class: `card ${name}`, "aria-label": title }, el("h2", {}, title), ...parts);
 }
 
 function fact(title, ...values) {
@@ -86,7 +92,7 @@ function fact(title, ...values) {
     shown.length === 1
       ? el("p", {}, asNode(shown[0]))
       : el("ul", {}, shown.map((value) => el("li", {}, asNode(value))));
-  return [el("h3", {}, title), body];
+  return el("div", { class: "fact" }, el("h3", {}, title), body);
 }
 
 function asNode(value) {
@@ -105,13 +111,28 @@ function whatCard(report) {
     el("span", { class: "digest" }, `manifest sha256:${manifest.digest.sha256}`),
   ];
   return card(
+    "what",
     "What was tuned",
-    fact("From what, and how", model === undefined ? "nothing is said of a model" : `${how}from ${model.base.name}${licence}`),
-    fact("The result", result ?? "no model came of it"),
-    fact("On what data", (data?.sources ?? []).map(sourceWords)),
+    fact("How", model === undefined ? "nothing is said of a model" : `${how}from ${model.base.name}${licence}`),
+    fact("Result", result ?? "no model came of it"),
+    fact("On data", (data?.sources ?? []).map(sourceWords)),
+    fact("Compute", computeWords(tuning?.compute)),
     fact("Outcome", outcomeWords(outcome)),
-    fact("Who says so", `${predicate.issuer.id}, on ${predicate.issuedAt}`, el("span", { class: "digest" }, `key ${keyId.slice(0, 16)}…`)),
+    fact("Who says so", `${predicate.issuer.id}, on ${day(predicate.issuedAt)}`, el("span", { class: "digest" }, `key ${keyId.slice(0, 16)}…`)),
   );
+}
+
+// A moment as people write it; what is signed stands in the table of checks.
+function day(moment) {
+  return `${moment.slice(0, 10)}, ${moment.slice(11, 16)} UTC`;
+}
+
+function computeWords(compute) {
+  if (compute === undefined) {
+    return "";
+  }
+  const share = compute.ratio === undefined ? "" : `, ${compute.ratio} of the base’s`;
+  return `${compute.modificationFlop} FLOP${share} (${compute.method})`;
 }
 
 function sourceWords(source) {
@@ -133,13 +154,14 @@ function changeCard(report, rows) {
   const mixed = "The measures disagree: some got worse and some got better. No average would be honest.";
   const worse = moved("worse", "lost");
   return card(
+    "change",
     "What got worse",
     rows.length === 0 ? el("p", {}, "No measurement was made.") : "",
     rows.length > 0 && worse.length === 0 ? el("p", {}, "Nothing was shown to have got worse.") : fact("Got worse", worse),
     fact("Got better", moved("better", "won")),
     isMixed(judged) ? el("p", { class: "note" }, mixed) : "",
-    fact(judged.length > 0 ? "What follows from the numbers" : "The statement claims", claim),
-    fact("Not settled or not measured", judged.filter(isOpenQuestion).map(openWords)),
+    fact(judged.length > 0 ? "By the numbers" : "The statement claims", claim),
+    fact("Open", judged.filter(isOpenQuestion).map(openWords)),
   );
 }
 
@@ -160,21 +182,28 @@ function openWords(row) {
   return `${metric} on ${where}: ${row.verdict.replace("_", " ")}, because ${reasonSentence(row)}`;
 }
 
-function useCard({ predicate }) {
+function useCard({ predicate, checks }) {
+  const status = checks.find((check) => check.code === "status");
   const bounds = predicate.boundaries ?? {};
   const context = bounds.context;
   return card(
+    "use",
     "Where it may be used",
     fact("For", bounds.intended ?? "nothing is said"),
     fact("Not for", bounds.prohibited ?? "nothing is said"),
     fact("Only with", (bounds.requires ?? []).map((need) => `${need.control} (${need.why})`)),
     fact("Languages", (bounds.languages ?? []).join(", ")),
     fact("Measured under", bounds.conditions ?? [], bounds.decoding, turnsWords(bounds.turns), contextWords(context)),
-    fact("Permitted changes of the files", (bounds.transformsPermitted ?? []).map((one) => `${one.kind}, manifest sha256:${one.digest.sha256.slice(0, 16)}…`)),
+    fact("Permitted changes", (bounds.transformsPermitted ?? []).map(transformWords)),
     fact("Take care", bounds.cautions ?? []),
-    fact("Until", predicate.validUntil, (bounds.expiresOn ?? []).map((when) => `or before: ${when}`)),
-    fact("To be measured again on", bounds.retestOn ?? []),
+    fact("Status", status?.status === "NOT_CHECKED" ? "" : status?.sentence),
+    fact("Until", day(predicate.validUntil), (bounds.expiresOn ?? []).map((when) => `or before: ${when}`)),
+    fact("Measure again on", bounds.retestOn ?? []),
   );
+}
+
+function transformWords(one) {
+  return `${one.kind}, giving the manifest sha256:${one.digest.sha256.slice(0, 16)}…`;
 }
 
 function turnsWords(turns) {
@@ -192,6 +221,7 @@ function openCard(report) {
   const hidden = report.hidden ?? [];
   const unseen = hidden.length > 0 ? [`${hidden.length} values that the issuer committed to and does not show`] : [];
   return card(
+    "open",
     "What you do not learn here",
     fact("Not claimed", report.predicate.notClaimed),
     fact("Hidden", unseen, hidden.map((path) => el("span", { class: "digest" }, plain(path)))),

@@ -11,7 +11,7 @@ export function level(figure, row) {
   if (figure === undefined || figure === null) {
     return NONE;
   }
-  return isShare(row) ? `${(100 * Number(figure)).toFixed(1)} %` : Number(figure).toFixed(3);
+  return isShare(row) ? `${(100 * Number(figure)).toFixed(1)} %` : Number(figure).toFixed(3).replace("-", "−");
 }
 
 // A change with its sign, in percentage points or the row's unit.

@@ -34,7 +34,7 @@ function start() {
     byId(`file-${kind}`).addEventListener("change", (event) => take([...event.target.files], kind));
   }
   byId("as-of").addEventListener("change", judge);
-  const drop = byId("drop");
+  const drop = document.querySelector(".files");
   for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
     document.addEventListener(type, (event) => {
       event.preventDefault(); // else a browser opens a file that misses its target
@@ -64,6 +64,7 @@ async function takeOne(file, kind) {
   const found = kind ?? kindOf(content, file.name);
   chosen.set(found, { name: file.name, content, sha256: await sha256(content) });
   byId(`name-${found}`).textContent = plain(file.name);
+  byId(`name-${found}`).classList.add("chosen");
 }
 
 function kindOf(content, name) {
@@ -128,6 +129,7 @@ function waitForMore(bundle, trust) {
 
 function show(nodes) {
   byId("result").replaceChildren(...nodes);
+  document.body.classList.toggle("judged", byId("verdict") !== null);
   byId("verdict")?.focus();
 }
 

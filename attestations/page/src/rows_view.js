@@ -25,7 +25,7 @@ const WORDS = {
   not_measurable: "not measurable",
   not_run: "not run",
 };
-export const MARKS = { worse: "▲", better: "▼", same: "●", open: "○", none: "–" };
+export const MARKS = { worse: "▲", better: "▼", same: "◆", open: "○", none: "–" };
 
 // One object for each row: { registered, found, kind, words, mark, gating }, in the order of the plan.
 export function shownRows(report) {

@@ -157,9 +157,8 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
     opened = disclosure.parse(parts.unverified_disclosures)
     shown = _read(parts, payload.payload, opened)  # step 3
     stated, planned = shown.stated, shown.planned
-    signing, proven = timestamps.check(
-        parts.unverified_timestamps, parts.envelope.signature, root.timestamp_authorities, now=now
-    )
+    stamps = attachments.stamps_of_attestation(parts)
+    signing, proven = timestamps.check(stamps, parts.envelope.signature, root.timestamp_authorities, now=now)
     attached = attachments.examine(parts, stated, planned, root, now=now, proven=proven, openings=opened.provenance)
     hidden = _hidden(shown, opened, attached, parts.unverified_plan)
     newest = asked.unverified_status or parts.unverified_status

@@ -7,7 +7,7 @@ clusters their four sums, differences their five facts. The names are those of t
 import random
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal, localcontext
-from math import sqrt
+from math import fsum, sqrt
 
 from attestations import clusters, disagreement, statistics, student_t
 from attestations.clusters import ClusterTotals
@@ -95,8 +95,8 @@ def _number(chance: random.Random, exponent: int, digits: int) -> Decimal:
 
 
 def bell(chance: random.Random) -> float:
-    """About normal, from sums alone: `gauss` takes its digits from the C library, and differs between machines."""
-    return sum(chance.random() for _ in range(12)) - 6
+    """About normal, from an exact sum alone: `gauss` takes digits from the C library, and `sum` of floats from the interpreter."""
+    return fsum(chance.random() for _ in range(12)) - 6
 
 
 def random_table(chance: random.Random, sizes: tuple[int, ...] = SIZES) -> PairedTable:
@@ -147,8 +147,8 @@ def _changes(chance: random.Random, measured: PairedTable | PairedDifferences) -
         return values
     spread = float(measured.sd)
     values = [bell(chance) for _ in range(measured.n)]
-    middle = sum(values) / max(1, len(values))
-    size = sqrt(sum((value - middle) * (value - middle) for value in values) / max(1, len(values) - 1)) or 1.0
+    middle = fsum(values) / max(1, len(values))
+    size = sqrt(fsum((value - middle) * (value - middle) for value in values) / max(1, len(values) - 1)) or 1.0
     return [float(measured.mean) + (value - middle) / size * spread for value in values]
 
 

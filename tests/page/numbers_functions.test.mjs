@@ -6,16 +6,21 @@ import { test } from "node:test";
 import * as clusters from "../../attestations/page/src/numbers/clusters.js";
 import { DecimalContext, decimal, localContext } from "../../attestations/page/src/numbers/decimal.js";
 import * as disagreement from "../../attestations/page/src/numbers/disagreement.js";
+import { exponential, naturalLogarithm } from "../../attestations/page/src/numbers/exponentials.js";
 import * as statistics from "../../attestations/page/src/numbers/statistics.js";
 import * as students from "../../attestations/page/src/numbers/student_t.js";
 import { VECTORS, assertSame, tried } from "./numbers_vectors.mjs";
 
 const WITH_A_WHOLE_NUMBER = new Set(["pow"]);
-const ALONE = new Set(["sqrt", "exp", "ln", "fitted", "floor", "ceiling", "truncated"]);
+const ALONE = new Set(["sqrt", "fitted", "floor", "ceiling", "truncated"]);
+const ELEMENTARY = { exp: exponential, ln: naturalLogarithm };
 
 function operated(name, digits, one, other) {
   const value = decimal(one);
   return localContext(new DecimalContext(digits), () => {
+    if (Object.hasOwn(ELEMENTARY, name)) {
+      return ELEMENTARY[name](value);
+    }
     if (ALONE.has(name)) {
       return value[name]();
     }

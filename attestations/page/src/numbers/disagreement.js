@@ -3,6 +3,7 @@
 
 import { pairsOf } from "../rules.js";
 import { decimal, greater, lesser } from "./decimal.js";
+import { exponential, naturalLogarithm } from "./exponentials.js";
 import { figure, inDigits } from "./statistics.js";
 import { normalCentralProbability } from "./student_t.js";
 
@@ -43,13 +44,13 @@ export function chiSquareP(statistic, degrees) {
     const half = statistic.dividedBy(2);
     let [term, total, first] = [null, null, 2];
     if (degrees % 2 === 0) {
-      term = half.negated().exp();
+      term = exponential(half.negated());
       total = term;
     } else {
       const root = statistic.sqrt();
       total = NO_EFFECT.minus(normalCentralProbability(root));
       // The first summand of 26.4.4 is 2 φ(√x) √x; those that follow grow by x / 3, x / 5 ...
-      term = decimal(2).times(half.negated().exp()).dividedBy(decimal(2).times(PI).sqrt()).times(root);
+      term = decimal(2).times(exponential(half.negated())).dividedBy(decimal(2).times(PI).sqrt()).times(root);
       total = total.plus(degrees >= 3 ? term : 0);
       first = 3;
     }
@@ -87,7 +88,7 @@ function logOdds(construct) {
   const worsened = decimal(construct.table.worsened).dividedBy(effect).plus(ONE_HALF);
   const improved = decimal(construct.table.improved).dividedBy(effect).plus(ONE_HALF);
   const variance = NO_EFFECT.dividedBy(worsened).plus(NO_EFFECT.dividedBy(improved));
-  return { value: worsened.dividedBy(improved).ln(), variance };
+  return { value: naturalLogarithm(worsened.dividedBy(improved)), variance };
 }
 
 function summed(values) {

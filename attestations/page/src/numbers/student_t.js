@@ -2,6 +2,7 @@
 // order with the same number of digits, so every figure is the same to the last one. The formulas' sources are named there.
 
 import { Decimal, DecimalContext, decimal, greater, lesser, localContext } from "./decimal.js";
+import { exponential } from "./exponentials.js";
 
 const FORTY_DIGITS = new DecimalContext(40);
 const SIXTY_DIGITS = new DecimalContext(60);
@@ -61,7 +62,7 @@ export function normalCentralProbability(z) {
 }
 
 function density(z) {
-  return z.negated().times(z).dividedBy(2).exp().dividedBy(decimal(2).times(PI_60).sqrt());
+  return exponential(z.negated().times(z).dividedBy(2)).dividedBy(decimal(2).times(PI_60).sqrt());
 }
 
 // The t with P(|T| <= t) = confidence, for a confidence strictly between 0 and 1 and degrees >= 1.

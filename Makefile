@@ -12,7 +12,7 @@ FAST := tests/attestations tests/infra tests/test_documents.py tests/api/jobs/te
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format verifier models bench-evaluation clean
+.PHONY: help demo serve test check format verifier models bench-evaluation conformance clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,8 +46,12 @@ verifier: .venv-verifier/installed ## install the verifier alone, as a stranger 
 bench-evaluation: .venv/dev models ## measure evaluation beside the padded loop and lm-evaluation-harness (an hour)
 	@$(BIN)/python -m tests.benchmarks.bench_evaluation --write tests/benchmarks/results/bench_evaluation.json
 
+conformance: .venv/dev ## install other people's clients and run them on what is signed here
+	@PYTHON=$(PYTHON) tests/conformance/install.sh
+	@$(BIN)/python -m pytest tests/conformance
+
 clean: ## remove everything that was made
-	rm -rf .venv .venv-verifier var dist build
+	rm -rf .venv .venv-verifier .venv-conformance var dist build
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Tuneproof needs Python 3.11 or newer; run: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

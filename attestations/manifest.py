@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/vnd.tuneproof.manifest.v1+json"
 MAX_BYTES = 4 * 1024 * 1024
 _CHUNK = 1 << 20
 _AT_ONCE = 8
-"""Files hashed at once at most: hashing leaves the interpreter's lock, and each needs a buffer of its own."""
+"""Files hashed at once at most. Hashing leaves the interpreter's lock; each needs a buffer of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,8 @@ def _entries(directory: Path, names: Sequence[str]) -> list[FileEntry]:
                     failed.append(error)
 
     # concurrent.futures takes longer to import than a small model to hash.
-    threads = [Thread(target=work) for _ in range(min(_AT_ONCE, os.cpu_count() or 1, len(names)) - 1)]
+    at_once = min(_AT_ONCE, (os.cpu_count() or 1) + 4, len(names))  # some of them wait for the disk
+    threads = [Thread(target=work) for _ in range(at_once - 1)]
     for thread in threads:
         thread.start()
     work()

@@ -2,7 +2,7 @@
 
 The library reads the grammar and has the types and operators. Its evaluator is used through a subclass, because as it is
 (0.5.0) an expression can run for ever or fill the memory: texts that double in a chain of `map`, comparisons of lists that
-share their parts, error messages that quote each other or the whole evidence. Here every step of an evaluation is counted,
+share their parts (see also `cel_values`), error messages that quote each other or the whole evidence. Here every step of an evaluation is counted,
 and so is the size of what operators and functions are given; a policy has `WORK` steps in all, the same on every machine.
 `||`, `&&`, `all` and `exists` stop where the answer is known; an error beside it does not matter, as CEL has it.
 
@@ -20,6 +20,8 @@ import celpy.celparser
 import lark
 from celpy import celtypes, evaluation
 from celpy.evaluation import Activation, CELEvalError, Evaluator
+
+from attestations.procurement import cel_values
 
 MAX_CODE = 4096
 WORK = 200_000
@@ -107,16 +109,14 @@ class World:
             raise _Spent
 
     def _metered(self, name: str) -> Callable[..., Any]:
-        """The library's function, after its arguments were paid for; an error among them is its result."""
-        function: Callable[..., Any] = _matches if name == "matches" else evaluation.base_functions[name]
+        """The function of that name, after its arguments were paid for; an error among them is its result."""
+        function: Callable[..., Any] = cel_values.FUNCTIONS.get(name) or evaluation.base_functions[name]
         fixed = 1 if name in _OPERATORS else _COSTLY
 
         def counted(*arguments: Any) -> Any:
             for argument in arguments:
                 if isinstance(argument, CELEvalError):
                     return argument
-            if name == "_[_]" and isinstance(arguments[0], list) and _is_negative(arguments[1]):
-                return CELEvalError("there is nothing before the first of a list")
             looked_at = arguments[1:] if name in ("_[_]", "size") else arguments
             self.charge(fixed + sum(self._weight(argument) for argument in looked_at))
             return function(*arguments)
@@ -288,23 +288,10 @@ class _Bounded(Evaluator):
         return error if error is not None else celtypes.BoolType(not ends)
 
 
-def _is_negative(index: object) -> bool:
-    return isinstance(index, int) and index < 0
-
-
-def _matches(text: str, pattern: str) -> Any:
-    """RE2, whose time is linear in the text, and which does not write to stderr what it thinks of a pattern."""
-    re2 = cast("Any", evaluation).re2
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return celtypes.BoolType(re2.compile(pattern, options).search(text) is not None)
-    except re2.error:
-        return CELEvalError("a regular expression is not one that RE2 accepts")
-
-
 def _words(error: CELEvalError) -> str:
     text = str(error.args[0]) if error.args else "an error"
+    if "overload" in text:  # the library names its own classes there
+        return "an operator or a function does not take values of these kinds"
     return text[:_LONGEST]
 
 

@@ -2,8 +2,9 @@
 
 The library reads the grammar and has the types and operators. Its evaluator is used through a subclass, because as it is
 (0.5.0) an expression can run for ever or fill the memory: texts that double in a chain of `map`, comparisons of lists that
-share their parts (see also `cel_values`), error messages that quote each other or the whole evidence. Here every step of an evaluation is counted,
-and so is the size of what operators and functions are given; a policy has `WORK` steps in all, the same on every machine.
+share their parts (see also `cel_values`), error messages that quote each other or the whole evidence. Here every step of an
+evaluation is counted, and so is the size of what operators and functions are given; a policy has `WORK` steps in all, the
+same on every machine.
 `||`, `&&`, `all` and `exists` stop where the answer is known; an error beside it does not matter, as CEL has it.
 
 Accepted is CEL without comments, triple quotes, byte strings and protocol buffers; functions are those in `FUNCTIONS`,

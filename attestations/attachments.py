@@ -20,13 +20,14 @@ from datetime import datetime
 from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.disclosure import Opening
 from attestations.errors import MalformedError
-from attestations.findings import Check, not_checked
+from attestations.findings import Check, broken, not_checked
 from attestations.plan import Plan
 from attestations.statement import ResilienceStatement
 from attestations.statements import reading
 from attestations.statements.case import Attached, Believed, Case, of_kind, stamps_over
 from attestations.statements.countersignature import Countersignature
 from attestations.statements.eval_plan import EvalPlan
+from attestations.statements.frame import P_co
 from attestations.statements.later import COUNTERSIGNATURE, NOTICES, check_countersignature, check_notice
 from attestations.statements.named import check_model_signing, check_plan, check_provenance
 from attestations.statements.notice import Notice
@@ -34,6 +35,8 @@ from attestations.statements.provenance import Provenance
 from attestations.trust import TrustRoot
 
 _NOBODY = not_checked(COUNTERSIGNATURE, "no independent evaluator has signed")
+_TWICE_SIGNED = broken(COUNTERSIGNATURE, "the bundle holds the same countersignature twice, and it counts once")
+_TWICE_TOLD = broken(NOTICES, "the bundle holds the same notice twice")
 _NOTHING = not_checked(NOTICES, "no notice came with it; of a later one only a fresh status can tell")
 
 
@@ -73,8 +76,13 @@ def examine(
             words = f"a statement of the type {predicate.TYPE} has no place among a bundle's statements"
             raise MalformedError("bundle.statement", words)
     origin, shown = check_provenance(case, of_kind(Provenance, attached))
-    signed = [check_countersignature(case, one) for one in of_kind(Countersignature, attached)]
-    heard = [check_notice(case, one) for one in of_kind(Notice, attached)]
+    signed = [
+        (_TWICE_SIGNED, None) if again else check_countersignature(case, one)
+        for one, again in _seen(of_kind(Countersignature, attached))
+    ]
+    heard = [
+        (_TWICE_TOLD, None) if again else check_notice(case, one) for one, again in _seen(of_kind(Notice, attached))
+    ]
     named = (check_plan(case, of_kind(EvalPlan, attached)), origin, check_model_signing(case))
     return Attachments(
         checks=(*named, *([found for found, _ in signed] or [_NOBODY]), *([found for found, _ in heard] or [_NOTHING])),
@@ -83,6 +91,12 @@ def examine(
         hidden=shown.hidden,
         opened=shown.opened,
     )
+
+
+def _seen(attached: Sequence[Attached[P_co]]) -> list[tuple[Attached[P_co], bool]]:
+    """Each with whether the same payload was there before it."""
+    digests = [one.digest for one in attached]
+    return [(one, one.digest in digests[:number]) for number, one in enumerate(attached)]
 
 
 def stamps_of_attestation(parts: Bundle) -> tuple[UnverifiedTimestamp, ...]:

@@ -502,3 +502,14 @@ def test_other_statements_have_no_place_in_a_bundle(complete: Complete) -> None:
 def test_a_plan_that_did_not_hold_leaves_the_signature_to_be_checked(complete: Complete) -> None:
     no_plan: Plan | None = None
     assert only(examine(complete, planned=no_plan), PLAN).status is PASS
+
+
+def test_the_same_statement_twice_counts_once_and_fails(complete: Complete) -> None:
+    evaluator, issuer = complete.signers.evaluator, complete.signers.issuer
+    made, told = complete.countersigned(), complete.noticed(NoticeKind.CORRECTION)
+    one = complete.having(made, made, by=evaluator)
+    twice = (frame.seal(told, issuer), frame.seal(told, issuer))
+    found = examine(complete, replace(one, unverified_statements=(*one.unverified_statements, *twice)))
+    assert [check.status for check in found.checks if check.code == "countersignature"] == [PASS, FAIL]
+    assert [check.status for check in found.checks if check.code == "notices"] == [PASS, FAIL]
+    assert (len(found.countersignatures), len(found.notices)) == (1, 1)

@@ -90,3 +90,14 @@ def _places(value: object, path: tuple) -> Iterator[tuple]:
     for key, child in inner:
         yield (*path, key)
         yield from _places(child, (*path, key))
+
+
+def each_removed(value: object) -> Iterator[tuple[str, object]]:
+    """The value without one of its places, for every place."""
+    for path in _places(value, ()):
+        made = deepcopy(value)
+        at = made
+        for step in path[:-1]:
+            at = at[step]
+        del at[path[-1]]
+        yield f"without {'.'.join(map(str, path))}", made

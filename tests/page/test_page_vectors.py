@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from attestations import bundle as bundle_format
 from attestations import canonical, disclosure, dsse, statement, status, trust
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
 from attestations.keys import LocalSigner
+from attestations.packed_states import compress, from_base64url, to_base64url
 from attestations.predicate import PlanRef
 from attestations.statements import frame
 from attestations.statements.countersignature import Conclusion, Evaluator, Mode
@@ -32,7 +34,7 @@ from tests.attestations.evidence import (
 from tests.attestations.evidence_02 import make_good, make_reviewed, make_sweep
 from tests.attestations.evidence_hidden import counting_salts
 from tests.attestations.statements.complete import FROM, UNTIL, Complete, make_complete
-from tests.page.damage import damaged_bytes, damaged_values
+from tests.page.damage import damaged_bytes, damaged_values, each_removed
 from tests.page.engine import NOW, SAMPLES, Case, by_page, differences
 
 STATUS_URI = "https://tuning.example/status/1"
@@ -269,6 +271,44 @@ def status_cases() -> Iterator[tuple[str, str | None]]:
             yield f"{number} {how}", content.decode()
 
 
+def signed_token(claims: object, header: object = None) -> str:
+    """A list of any content under a good signature."""
+    parts = [header or {"alg": "ES256", "typ": status.TYPE}, claims]
+    message = ".".join(to_base64url(canonical.encode(part)) for part in parts)
+    numbers = decode_dss_signature(STATUS_SIGNER.sign(message.encode()))
+    return f"{message}.{to_base64url(b''.join(number.to_bytes(32, 'big') for number in numbers))}"
+
+
+def test_odd_status_lists_under_good_signatures_are_judged_alike(complete: Complete) -> None:
+    encoded, believed = complete.bundle.encode(), trust_of(complete)
+    reasons = {3: StateReason(Reason.UNDER_REVIEW, "2026-03-01T00:00:00Z", "why")}
+    claims = parsed(from_base64url(token(bytes([0, 0, 0, 2]), reasons=reasons).split(".")[1], "", max_bytes=10**6))
+    header = {"alg": "ES256", "kid": STATUS_SIGNER.key_id, "typ": status.TYPE}
+    cases = [
+        Case(f"claims {how}", encoded, believed, signed_token(made)) for how, made in damaged_values(claims, 80, 30)
+    ]
+    cases += [
+        Case(f"header {how}", encoded, believed, signed_token(claims, made))
+        for how, made in damaged_values(header, 40, 31)
+    ]
+    cases += [Case(how, encoded, believed, signed_token(made)) for how, made in each_removed(claims)]
+    for name, packed in (
+        ("empty", b""),
+        ("no states", compress(b"")),
+        ("junk behind", compress(bytes(2)) + b"junk"),
+        ("two streams", compress(bytes(2)) * 2),
+        ("cut", compress(bytes(2))[:-1]),
+        ("a bomb", compress(bytes(1 << 24))),
+        ("most", compress(bytes(1 << 18))),
+        ("one too many", compress(bytes((1 << 18) + 1))),
+        ("raw", b"\x00\x01"),
+    ):
+        content = {**claims, "status_list": {"bits": 2, "lst": to_base64url(packed)}}
+        content.pop("reasons")
+        cases.append(Case(f"packed {name}", encoded, believed, signed_token(content)))
+    assert differences(cases) == []
+
+
 def test_status_lists_are_judged_alike(complete: Complete) -> None:
     encoded, believed = complete.bundle.encode(), trust_of(complete)
     cases = [Case(name, encoded, believed, one) for name, one in status_cases()]
@@ -342,6 +382,44 @@ def test_lying_statements_of_schema_03_are_judged_alike(complete: Complete) -> N
     for how, value in damaged_values(parsed(complete.stated.encode()), 90, 21):
         sealed = frame.seal(canonical.encode(value), complete.signers.issuer)
         cases.append(Case(how, replace(complete.bundle, envelope=sealed).encode(), trust_of(complete), token()))
+    assert differences(cases) == []
+
+
+def restated(complete: Complete, value: object) -> bytes:
+    sealed = frame.seal(canonical.encode(value), complete.signers.issuer)
+    return replace(complete.bundle, envelope=sealed).encode()
+
+
+def test_nothing_that_is_left_out_of_a_statement_is_missed_by_one_of_them(complete: Complete) -> None:
+    value = parsed(complete.stated.encode())
+    believed, fresh = trust_of(complete), token()
+    cases = [Case(how, restated(complete, made), believed, fresh) for how, made in each_removed(value)]
+    assert len(cases) > 250
+    assert differences(cases) == []
+
+
+def test_nothing_that_is_left_out_of_what_goes_with_it_is_missed_by_one_of_them(complete: Complete) -> None:
+    signers, believed, fresh = complete.signers, trust_of(complete), token()
+    first, second = complete.bundle.unverified_statements
+    cases = []
+    for how, made in each_removed(parsed(complete.signed_plan.encode())):
+        sealed = frame.seal(canonical.encode(made), signers.issuer)
+        cases.append(
+            Case(how, replace(complete.bundle, unverified_statements=(sealed, second)).encode(), believed, fresh)
+        )
+    for how, made in each_removed(parsed(complete.made_by.encode())):
+        sealed = frame.seal(canonical.encode(made), signers.issuer)
+        cases.append(
+            Case(how, replace(complete.bundle, unverified_statements=(first, sealed)).encode(), believed, fresh)
+        )
+    for how, made in each_removed(parsed(complete.signers.trust_root.encode())):
+        envelope = dsse.ThresholdEnvelope(canonical.encode(made), trust.PAYLOAD_TYPE, ())
+        signed = trust.encode_file(dsse.add_signature(envelope, signers.root))
+        cases.append(Case(how, complete.bundle.encode(), signed, fresh))
+    cases += [
+        Case(how, canonical.encode(made), believed, fresh)
+        for how, made in each_removed(parsed(complete.bundle.encode()))
+    ]
     assert differences(cases) == []
 
 

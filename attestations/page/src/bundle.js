@@ -27,6 +27,7 @@ export function parseBundle(unverified) {
   const model = document.model === undefined ? {} : members(document.model, "bundle.model", [], ["manifest", "oms"]);
   refuseEmptyParts(model, ["manifest", "oms"], "bundle.model");
   const job = document.job === undefined ? {} : members(document.job, "bundle.job", ["record"]);
+  refuseEmptyParts(job, ["record"], "bundle.job");
   return {
     envelope: parseSigstore(document.primary, "bundle.primary"),
     unverifiedManifest: part(model.manifest, "bundle.model.manifest"),

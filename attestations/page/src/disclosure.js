@@ -59,13 +59,9 @@ async function parseOpening(unverified, at) {
   return { path, value, commitment: await sha256(encode(record([["path", path], ["salt", salt], ["value", value]]))) };
 }
 
+// A path has one way to be written, so its beginning tells.
 function scopeOf({ path }) {
-  const steps = parsePath(path);
-  const inside = ["plan", "provenance"].find((name) => {
-    const top = LIMITS[name].at;
-    return steps.length > top.length && related(top, steps);
-  });
-  return inside ?? "predicate";
+  return ["plan", "provenance"].find((name) => path.startsWith(`${SCOPES[name].at}.`)) ?? "predicate";
 }
 
 function parseItem(unverified, at) {

@@ -90,8 +90,8 @@ function refuseMissingPromises(predicate) {
   refuse(predicate.status === undefined, "predicate.status", "says where its status can be looked up");
   const named = "names the signed statement of its plan";
   refuse(plan !== undefined && plan.statement === undefined, "predicate.plan", named);
-  if (outcome.gate !== undefined && model !== undefined && tuning !== undefined) {
-    const loose = model.omsRoot === undefined || tuning.provenance === undefined;
+  if (outcome.gate !== undefined) {
+    const loose = model?.omsRoot === undefined || tuning?.provenance === undefined;
     refuse(loose, "predicate.model", "a gated model has model.sig and the provenance of its tuning");
   }
 }

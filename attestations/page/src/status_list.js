@@ -6,6 +6,7 @@ import { fromBase64Url, utf8 } from "./bytes.js";
 import { decode, shown } from "./documents.js";
 import { EvidenceError, cryptographic, malformed } from "./errors.js";
 import { broken, notChecked, passed, rejected, stale } from "./findings.js";
+import { NotZlib, TooLarge, inflate } from "./inflate.js";
 import { verifiesRaw } from "./keys.js";
 import { parseMoment } from "./moments.js";
 import { believed } from "./trust.js";
@@ -14,7 +15,7 @@ const CODE = "status";
 const TYPE = "statuslist+jwt";
 const BITS = 2;
 const MAX_STATES = 2 ** 20;
-const MAX_TOKEN = 2 * 1024 * 1024;
+const MAX_TOKEN = 1024 * 1024;
 const MAX_REASONS = 4096;
 const MAX_LIFE = 7 * 24 * 3600;
 const MAX_HEADER = 1024;
@@ -65,7 +66,7 @@ async function readList(unverifiedJwt, keys) {
   if (hint !== undefined && hint !== key.keyId) {
     throw malformed("status.kid", "names another key than the one that signed", "status.header.kid");
   }
-  return { listed: await readClaims(unverifiedClaims), key };
+  return { listed: readClaims(unverifiedClaims), key };
 }
 
 function exact(unverified, path, maxBytes) {
@@ -105,7 +106,7 @@ async function signerAmong(keys, signature, message) {
   throw cryptographic("status.signature", "no trusted status key signed the status list");
 }
 
-async function readClaims(signed) {
+function readClaims(signed) {
   const claims = parseRelaxedJson(signed, "the status list", MAX_TOKEN, 4);
   refuseStrange(claims, "status", ["exp", "iat", "status_list", "sub", "ttl"], ["log", "reasons"]);
   const packed = claims.status_list;
@@ -119,7 +120,7 @@ async function readClaims(signed) {
     issued,
     expires,
     ttl,
-    states: await readStates(text(packed.lst, "status.status_list.lst")),
+    states: readStates(text(packed.lst, "status.status_list.lst")),
     reasons: readReasons(Object.hasOwn(claims, "reasons") ? claims.reasons : Object.create(null)),
   };
   refuseImpossible(listed);
@@ -150,9 +151,9 @@ function refuseImpossible({ uri, issued, expires, ttl, states, reasons }) {
   }
 }
 
-async function readStates(unverified) {
+function readStates(unverified) {
   const path = "status.status_list.lst";
-  const packed = await inflated(exact(unverified, path, MAX_TOKEN), path, (MAX_STATES * BITS) / 8);
+  const packed = inflated(exact(unverified, path, MAX_TOKEN), path, (MAX_STATES * BITS) / 8);
   const states = new Uint8Array(packed.length * 4);
   packed.forEach((byte, place) => {
     for (let i = 0; i < 4; i += 1) {
@@ -162,45 +163,19 @@ async function readStates(unverified) {
   return states;
 }
 
-// The bytes of exactly one zlib stream; reading stops as soon as there are more than may be.
-async function inflated(unverified, path, maxBytes) {
-  const chunks = [];
-  let size = 0;
+// The bytes of exactly one zlib stream.
+function inflated(unverified, path, maxBytes) {
   try {
-    const reader = new Blob([unverified]).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
-    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
-      size += value.length;
-      if (size > maxBytes) {
-        await reader.cancel().catch(() => undefined);
-        break;
-      }
-      chunks.push(value);
+    return inflate(unverified, maxBytes);
+  } catch (error) {
+    if (error instanceof TooLarge) {
+      throw malformed("status.too_large", `holds more than ${maxBytes} bytes when decompressed`, path);
     }
-  } catch {
-    throw malformed("status.not_zlib", "is not exactly one whole zlib stream", path);
+    if (error instanceof NotZlib) {
+      throw malformed("status.not_zlib", "is not exactly one whole zlib stream", path);
+    }
+    throw error;
   }
-  if (size > maxBytes) {
-    throw malformed("status.too_large", `holds more than ${maxBytes} bytes when decompressed`, path);
-  }
-  const content = new Uint8Array(size);
-  chunks.reduce((place, chunk) => (content.set(chunk, place), place + chunk.length), 0);
-  if (!endsWithSum(unverified, content)) {
-    throw malformed("status.not_zlib", "is not exactly one whole zlib stream", path);
-  }
-  return content;
-}
-
-// A stream ends in the Adler-32 of its content (RFC 1950), so one with something behind its end is found here, as not every
-// engine refuses that.
-function endsWithSum(stream, content) {
-  let one = 1;
-  let other = 0;
-  for (const byte of content) {
-    one = (one + byte) % 65521;
-    other = (other + one) % 65521;
-  }
-  const sum = [other >> 8, other & 255, one >> 8, one & 255];
-  return sum.every((byte, place) => stream[stream.length - 4 + place] === byte);
 }
 
 function readReasons(unverified) {

@@ -7,7 +7,7 @@ import { parseBundle } from "./bundle.js";
 import { sha256 } from "./bytes.js";
 import { parseDisclosures, verifyItem } from "./disclosure.js";
 import { IN_TOTO_PAYLOAD_TYPE, signerOf } from "./dsse.js";
-import { CRYPTOGRAPHIC, EvidenceError, malformed } from "./errors.js";
+import { CRYPTOGRAPHIC, EvidenceError, cryptographic, malformed } from "./errors.js";
 import { broken, notChecked, overall, passed, rejected, stale } from "./findings.js";
 import { parseMoment } from "./moments.js";
 import { rowName } from "./numbers/claims.js";
@@ -78,6 +78,9 @@ async function read(parts, opened) {
   try {
     const stated = parseStatement(parts.envelope.unverifiedPayload, opened.predicate);
     const bound = await boundPlan(parts, stated.predicate, opened.plan);
+    if (bound.planned === undefined && opened.plan.length > 0) {
+      throw cryptographic("disclosure.not_hidden", "values of a plan are opened that is not there");
+    }
     for (const item of opened.items) {
       await verifyItem(item, stated.predicate.outputs);
     }
@@ -110,14 +113,17 @@ function disclosures(shown, opened, attached) {
 // Timestamps (RFC 3161) are X.509 and CMS, which the page does not read: as on a command line without that extra.
 async function signingTime(parts, root) {
   const code = "time.signing";
-  if (parts.unverifiedTimestamps.length === 0) {
+  const others = [...parts.unverifiedStatements, ...(parts.unverifiedOms === undefined ? [] : [parts.unverifiedOms])];
+  const elsewhere = await Promise.all(others.map((envelope) => sha256(envelope.signature)));
+  const stamps = parts.unverifiedTimestamps.filter((one) => !elsewhere.includes(one.over));
+  if (stamps.length === 0) {
     return notChecked(code, "the time of signing is the issuer's word; no timestamp proves it");
   }
   if (root.timestampAuthorities.length === 0) {
     return notChecked(code, "the trust root names no timestamp authority, so no timestamp was checked");
   }
   const signature = await sha256(parts.envelope.signature);
-  if (parts.unverifiedTimestamps.some((one) => one.over !== signature)) {
+  if (stamps.some((one) => one.over !== signature)) {
     return broken(code, "a timestamp does not hold: it is over another signature");
   }
   return notChecked(code, "there is a timestamp, and a web page does not check it; `tuneproof verify` does");

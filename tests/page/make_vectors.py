@@ -12,7 +12,7 @@ import random
 import sys
 from pathlib import Path
 
-from tests.page import numbers_documents, numbers_functions, numbers_rows
+from tests.page import numbers_documents, numbers_edges, numbers_functions, numbers_rows
 
 FILE = Path(__file__).parent / "vectors" / "numbers.json"
 SEED = 20_260_301
@@ -23,7 +23,8 @@ def vectors(seed: int = SEED, times: int = 1) -> str:
     parts = {
         "decimal": list(numbers_functions.decimal_cases(random.Random(seed), 1040 * times)),
         "statistics": list(numbers_functions.statistics_cases(random.Random(seed + 1), 800 * times)),
-        "rows": list(numbers_rows.rows_cases(random.Random(seed + 2), 220 * times)),
+        "edges": list(numbers_edges.edge_cases()),
+        "rows": list(numbers_rows.rows_cases(random.Random(seed + 2), 180 * times)),
     }
     spoilt = numbers_documents.cases(random.Random(seed + 3), 450 * times, 120 * times)
     lines = [f"{_json(name)}:[\n{_lines(part)}\n]" for name, part in parts.items()]

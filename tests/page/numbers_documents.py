@@ -67,6 +67,10 @@ def made(samples_by_name: dict[str, Document]) -> dict[str, Document]:
             [["set", ["predicate", "candidates", 1, "evaluations"], ["candidates", 0, "evaluations"]]],
         ),
         "a sweep of one row less to gate": ("v0.2/sweep", [["set", ["plan", "rows", 0, "role"], "exploratory"]]),
+        "a sweep in which both pass": (
+            "v0.2/sweep",
+            [["set", ["predicate", "candidates", 0, "evaluations"], ["candidates", 1, "evaluations"]]],
+        ),
         "a shorter sweep": (
             "v0.2/sweep",
             [["drop", ["plan", "candidates", 0]], ["drop", ["predicate", "candidates", 0]]],
@@ -142,7 +146,7 @@ def cases(chance: random.Random, count: int, remade: int) -> dict[str, object]:
     return {
         "made": own,
         "found": {name: found(base) for name, base in bases.items()},
-        "changes": [*_changes(chance, bases, count), *_remade(chance, bases, remade)],
+        "changes": [*_chosen(bases), *_changes(chance, bases, count), *_remade(chance, bases, remade)],
     }
 
 
@@ -180,6 +184,21 @@ def _recomputed(document: Document) -> Recomputed:
 def _decoded(document: Document) -> tuple[Plan, ResiliencePredicate]:
     plan = documents.decode(Plan, document["plan"], "plan")
     return plan, documents.decode(ResiliencePredicate, document["predicate"], "predicate")
+
+
+def _chosen(bases: dict[str, Document]) -> Iterator[dict[str, object]]:
+    """The smaller scale is chosen, though the larger one passes as well."""
+    name = "a sweep in which both pass"
+    records = bases[name]["predicate"]["candidates"]
+    operations: list[list[object]] = [
+        ["set", ["predicate", "candidates", mine, field], deepcopy(records[other][field])]
+        for mine, other in ((0, 1), (1, 0))
+        for field in ("chosen", "manifest")
+    ]
+    changed = deepcopy(bases[name])
+    for operation in operations:
+        apply(changed, operation)
+    yield {"base": name, "operations": operations, "expected": _short(changed)}
 
 
 def _changes(chance: random.Random, bases: dict[str, Document], count: int) -> Iterator[dict[str, object]]:

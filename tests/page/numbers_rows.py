@@ -63,18 +63,26 @@ def rows_cases(chance: random.Random, count: int) -> Iterator[dict[str, object]]
             evaluations = evaluations[1:]
         if chance.random() < 0.02:
             rows = rows[1:]
-        yield {
-            "rows": [documents.encode(row) for row in rows],
-            "evaluations": [_without_row(evaluation) for evaluation in evaluations],
-            "keys": [list(evaluation.registered.key) for evaluation in evaluations],
-            "context": _encoded(context, claim=claim),
-            "policy": documents.encode(policy),
-            "expected": tried(
-                lambda rows=rows, evaluations=evaluations, context=context, claim=claim, policy=policy: _judged(
-                    rows, evaluations, context, policy, claim=claim
-                )
-            ),
-        }
+        yield case(rows, evaluations, context, policy, claim=claim)
+
+
+def case(
+    rows: Sequence[RegisteredRow],
+    evaluations: Sequence[EvaluationRow],
+    context: JudgingContext,
+    policy: Policy = gate.DEFAULT_POLICY,
+    *,
+    claim: bool = True,
+) -> dict[str, object]:
+    """What the page is given, and what Python makes of it."""
+    return {
+        "rows": [documents.encode(row) for row in rows],
+        "evaluations": [_without_row(evaluation) for evaluation in evaluations],
+        "keys": [list(evaluation.registered.key) for evaluation in evaluations],
+        "context": _encoded(context, claim=claim),
+        "policy": documents.encode(policy),
+        "expected": tried(lambda: _judged(rows, evaluations, context, policy, claim=claim)),
+    }
 
 
 def _judged(

@@ -43,6 +43,13 @@ test("rows, claims, disagreement, controls and gate come out as in Python", () =
   });
 });
 
+test("on both sides of every threshold the same is found as in Python", () => {
+  assert.ok(VECTORS.edges.length > 40);
+  VECTORS.edges.forEach((one, i) => {
+    assertSame(tried(() => judged(one)), one.expected, `edge ${i}: ${JSON.stringify(one)}`);
+  });
+});
+
 test("the cases reach every verdict, severity and reason, and every refusal of counts", () => {
   const found = VECTORS.rows.flatMap((one) => one.expected.regressions?.rows ?? []);
   const refused = VECTORS.rows.flatMap((one) => one.expected.error?.slice(0, 1) ?? []);

@@ -42,8 +42,8 @@ from attestations.verdicts import (
 
 SPECIFICATIONS = "https://tuneproof.example/spec"
 PREDICATE_TYPE = f"{SPECIFICATIONS}/resilience/v0.1"
-SCHEMA = "0.2.0"
-SCHEMAS = ("0.1.0", SCHEMA, "0.3.0")
+SCHEMA = "0.3.0"
+SCHEMAS = ("0.1.0", "0.2.0", SCHEMA)
 BOUNDED_SINCE = "0.3.0"
 """The schema from which boundaries, the signed plan and the place of the status are there without exception."""
 

@@ -308,7 +308,7 @@ class Software(Frozen, frozen=True):
 
 class EvaluationResult(Frozen, frozen=True, tag_field="kind", tag="evaluated"):
     """``outputs_digest`` is the Merkle root over ``outputs_leaves`` salted leaves, one for each stored JSON line (an item with
-    prompt, answer and scores)."""
+    prompt, answer and scores). ``longest_prompt`` is in tokens, over all items of the suites."""
 
     scores: list[ItemScore]
     outputs_digest: str
@@ -321,6 +321,7 @@ class EvaluationResult(Frozen, frozen=True, tag_field="kind", tag="evaluated"):
     software: list[Software]
     variants: list[VariantScores] = []
     controls: list[ControlScores] = []
+    longest_prompt: int | None = None
 
 
 class MixedRecords(Frozen, frozen=True):
@@ -342,7 +343,8 @@ class VariantResult(Frozen, frozen=True):
 class TuneResult(Frozen, frozen=True, tag_field="kind", tag="tuned"):
     """What ran, not what was asked for. ``manifest`` is the canonical JSON text of the served directory's manifest;
     ``parameters`` holds the trainer's effective arguments as strings. ``heldout`` counts the customer's records that were not
-    trained on (copies of held-out ones among them), ``canaries`` the planted records."""
+    trained on (copies of held-out ones among them), ``canaries`` the planted records. ``trained_tokens`` took a loss,
+    ``processed_tokens`` went through the model, both over all epochs. ``code_digest`` is of the worker's own source."""
 
     manifest: str
     manifest_digest: str
@@ -366,6 +368,8 @@ class TuneResult(Frozen, frozen=True, tag_field="kind", tag="tuned"):
     heldout: int = 0
     canaries: int = 0
     variants: list[VariantResult] = []
+    processed_tokens: int | None = None
+    code_digest: str | None = None
 
 
 Result = ScreenResult | EvaluationResult | TuneResult

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from api.control.suites import Suites
 from api.db.session import Database
 from api.issuance.issuer import Issuer
+from api.issuance.timestamping import TimestampClient
 from api.queue import Queue
 from api.storage import Storage
 from attestations.keys import Signer
@@ -22,7 +23,7 @@ class StatusIssuing:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds."""
+    """``suites`` are those on offer, by id; ``clock`` gives Unix seconds; ``timestamps`` where an authority is set."""
 
     database: Database
     storage: Storage
@@ -32,3 +33,4 @@ class Control:
     issuer: Issuer
     clock: Callable[[], int]
     status: StatusIssuing
+    timestamps: TimestampClient | None = None

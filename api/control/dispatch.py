@@ -1,5 +1,6 @@
 """Build the request that hands one worker stage over: the task's values and fresh grants to the objects of this one run."""
 
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.control import keys, repository
@@ -11,6 +12,7 @@ from api.control.own_records import OwnRecords, own_records
 from api.control.reports import TuneReport, read_result
 from api.control.suites import CUSTOMER, Suites, sampled, suites_of_plan
 from api.db.models import Job, JobStage, Run
+from api.issuance.signed_plan import CLOSE_DAYS, SignedPlan
 from api.jobs.request import JobRequest, stored_request
 from api.storage import Storage
 from attestations import plan as plans
@@ -24,6 +26,7 @@ from workers.contract import (
     Decoding,
     EvaluateTask,
     OwnDataTask,
+    RunError,
     RunRequest,
     SafetyMix,
     ScorerRef,
@@ -37,12 +40,21 @@ from workers.contract import (
     VariantRef,
 )
 
+
+class RefusedError(Exception):
+    """A stage that must not be handed over, now or later; ``error`` is the customer's."""
+
+    def __init__(self, error: RunError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 GRANT_SECONDS = 6 * 24 * 3600
 """Waiting for a worker and the stage itself may take this long together; S3 signs for seven days at most."""
 
 
 async def build_request(control: Control, session: AsyncSession, *, job: Job, stage: JobStage, run: Run) -> RunRequest:
-    """The request for ``run``, an attempt at a worker stage of ``job``."""
+    """The request for ``run``, an attempt at a worker stage of ``job``. Raises ``RefusedError``."""
     handing = _Handing(control, session, job, run)
     match Stage(stage.name):
         case Stage.SCREEN:
@@ -87,7 +99,9 @@ class _Handing:
         )
 
     async def tune(self, attempts: list[Run]) -> TuneTask:
-        """Resumes from the newest checkpoint that an earlier attempt left, or from its own when it is delivered again."""
+        """Resumes from the newest checkpoint that an earlier attempt left, or from its own when it is delivered again. Nothing
+        is tuned whose plan was not signed first, or when the time is over by which that plan promised to be done."""
+        self._require_signed_plan()
         run, resume = self._run, keys.checkpoint_key(self._run)
         for earlier in reversed([attempt for attempt in attempts if attempt.attempt < run.attempt]):
             if await self._storage.exists(keys.checkpoint_key(earlier)):
@@ -114,6 +128,16 @@ class _Handing:
             ],
             served_system_prompt=self._request.served_system_prompt,
         )
+
+    def _require_signed_plan(self) -> None:
+        job, why = self._job, None
+        if job.plan is None or job.plan_statement is None:
+            why = RunError(code="plan_not_signed", message="The plan was made by a version that signed none")
+        elif SignedPlan.of(job.plan, job.plan_statement).closed(self._control.clock()):
+            why = RunError(code="plan_expired", message=f"The plan was signed more than {CLOSE_DAYS} days ago")
+        if why is not None:
+            message = f"{why.message}, and what is tuned under it would have no evidence; create the job again."
+            raise RefusedError(structs.replace(why, message=message))
 
     async def baseline(self, *, own_records_only: bool) -> EvaluateTask:
         """The base on every suite, with the controls; or, where that was measured before, on the job's own records alone."""

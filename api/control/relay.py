@@ -8,7 +8,7 @@ import structlog
 
 from api.control import repository
 from api.control.context import Control
-from api.control.dispatch import build_request
+from api.control.dispatch import RefusedError, build_request
 from api.control.settle import Settlement, settle_run
 from api.control.status_lists import STATUS_FUNCTION
 from api.db.models import Job, JobStage, OutboxMessage, Run
@@ -44,12 +44,14 @@ async def publish_run(control: Control, run_id: str) -> None:
         stage = await session.get_one(JobStage, run.stage_id)
         try:
             request = await build_request(control, session, job=job, stage=stage, run=run)
+        except RefusedError as refused:
+            request, settlement = None, Settlement(RunEnd.FAILED, error=refused.error)
         except Exception:  # one job that cannot be handed over must not hold up the others
             log.exception("request not built", run_id=run_id, job_id=job.id)
-            request = None
+            error = RunError(code="dispatch_failed", message=f"The {stage.name} stage could not be handed to a worker.")
+            request, settlement = None, Settlement(RunEnd.FAILED_RETRYABLE, error=error)
     if request is None:
-        error = RunError(code="dispatch_failed", message=f"The {stage.name} stage could not be handed to a worker.")
-        await settle_run(control, run_id, Settlement(RunEnd.FAILED_RETRYABLE, error=error))
+        await settle_run(control, run_id, settlement)
         return
     await control.queue.publish(WORK_QUEUE, RUN_FUNCTION, encode(request).decode(), message_id=run_id)
     log.info("run published", run_id=run_id, job_id=job.id, stage=stage.name, attempt=run.attempt)

@@ -4,8 +4,9 @@ nobody claims. Pure; ``predicate`` puts it beside the facts.
 
 from collections.abc import Iterator
 
+from api.issuance import hiding
 from api.issuance.facts import JobFacts, Judged
-from attestations.boundaries import Boundaries, Requirement
+from attestations.boundaries import Boundaries, ContextTested, Requirement
 from attestations.claims import reason_sentence, row_name
 from attestations.controls import ControlKind
 from attestations.digests import Sha256
@@ -19,6 +20,20 @@ _EXPIRES_ON = (
     "a notice about the training data",
     "any change to the served files",
 )
+_RETEST_ON = (
+    "another or a changed base model",
+    "any change to a served file: weights, adapter, tokenizer, chat template, generation config",
+    "quantisation, merging, pruning or further tuning",
+    "another system prompt, or none where one was measured",
+    "a notice about the base model, the training data or an evaluation suite",
+    "the end of the validity",
+)
+_ELSEWHERE = "Any use outside the conditions, requirements and languages stated here: nothing was measured there."
+_ENDED = {
+    OutcomeStatus.BLOCKED: "Every use: the model was blocked.",
+    OutcomeStatus.FAILED: "Every use: the job failed, and nothing was released.",
+    OutcomeStatus.CANCELLED: "Every use: the job was cancelled, and nothing was released.",
+}
 _NEVER_CLAIMED = (
     "That the model is safe: only the registered rows were measured, on single-turn requests in English.",
     "Anything about the base model before this job, beyond what was measured here.",
@@ -40,12 +55,18 @@ def boundaries_of(facts: JobFacts) -> Boundaries:
         objective=deployment.objective,
         rationale=deployment.rationale,
         intended=tuple(deployment.intended_use) or None,
-        prohibited=tuple(deployment.prohibited_uses) or None,
+        prohibited=_prohibited(facts),
         requires=tuple(_requirements(facts)) or None,
         languages=tuple(deployment.languages) or None,
         conditions=tuple(_conditions(facts)) or None,
         cautions=tuple(_cautions(facts)) or None,
         expires_on=_EXPIRES_ON,
+        context=_context(facts),
+        decoding=_decoding(facts),
+        turns=1 if _is_measured(facts) else 0,
+        system_prompt=_system_prompt(facts),
+        transforms_permitted=(),
+        retest_on=_RETEST_ON,
     )
 
 
@@ -58,6 +79,46 @@ def plain(text: str) -> str:
     """Text as evidence may carry it: what a worker says can quote a customer's bytes."""
     shown = "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
     return shown[:MAX_PROSE] or "no reason was given"
+
+
+def _prohibited(facts: JobFacts) -> tuple[str, ...]:
+    """What the customer rules out, and what nobody has evidence for."""
+    ended = _ENDED.get(OutcomeStatus(facts.outcome))
+    return (*((ended,) if ended is not None else ()), *facts.request.deployment.prohibited_uses, _ELSEWHERE)
+
+
+def _is_measured(facts: JobFacts) -> bool:
+    return facts.judged is not None and facts.reports.candidate is not None
+
+
+def _context(facts: JobFacts) -> ContextTested | None:
+    """What was declared, and the longest prompt that both models were given; neither is guessed."""
+    declared = facts.request.deployment.context_tokens
+    measured = [one.longest_prompt for one in (facts.reports.baseline, facts.reports.candidate) if one is not None]
+    longest = [tokens for tokens in measured if tokens is not None]
+    tested = min(longest) if _is_measured(facts) and len(longest) == 2 else None
+    return ContextTested(declared, tested) if (declared, tested) != (None, None) else None
+
+
+def _decoding(facts: JobFacts) -> str:
+    if facts.judged is None or not _is_measured(facts):
+        return "none: the model was not measured"
+    return f"greedy (temperature 0), {_length(facts.judged.plan)}"
+
+
+def _length(plan: Plan) -> str:
+    return f"the first {plan.decoding.max_new_tokens} tokens of each answer or as many as its suite asks for"
+
+
+def _system_prompt(facts: JobFacts) -> Sha256 | None:
+    prompt = facts.request.served_system_prompt
+    return Sha256.of(prompt.encode()) if prompt is not None else None
+
+
+def shown(text: str, facts: JobFacts) -> str:
+    """A worker's text as evidence may carry it: without the ids of sources that the job hides."""
+    sources = [source["id"] for source in facts.provenance["sources"]]
+    return plain(hiding.without_sources(text, sources, facts.request.evidence.hide))
 
 
 def _requirements(facts: JobFacts) -> Iterator[Requirement]:
@@ -89,9 +150,7 @@ def _conditions(facts: JobFacts) -> Iterator[str]:
     if facts.judged is None or facts.reports.candidate is None:
         return
     plan = facts.judged.plan
-    tokens = plan.decoding.max_new_tokens
-    length = f"the first {tokens} tokens of each answer or as many as its suite asks for"
-    yield f"Greedy decoding (temperature 0), {length}, one turn, in English."
+    yield f"Greedy decoding (temperature 0), {_length(plan)}, one turn, in English."
     if plan.repeats:
         yield f"Beside it {plan.repeats} sampled answers to each item, which show how firm it is."
     yield f"Profile {plan.profile}: {sum(suite.sampled for suite in plan.suites)} items in {len(plan.suites)} measures."
@@ -139,7 +198,7 @@ def _cautions(facts: JobFacts) -> Iterator[str]:
         yield from _unmeasured(facts.judged)
     screened = facts.reports.screen
     for warning in screened.warnings[:20] if screened is not None else ():
-        yield plain(warning)
+        yield shown(warning, facts)
 
 
 def _worse(judged: Judged) -> Iterator[str]:

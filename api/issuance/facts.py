@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from api.issuance.signed_plan import SignedPlan
 from api.jobs.request import JobRequest
 from attestations.controls import ControlResult
 from attestations.gate import GateDecision
@@ -65,9 +66,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFacts:
-    """``error`` is the job's own (code, message); ``judged`` is there from the plan on; times in Unix seconds."""
+    """``error`` is the job's own (code, message); ``judged`` and ``signed_plan`` are there from the plan on; times in Unix
+    seconds. ``model`` is the base as the customer named it, ``tuning_run`` the run that made the model."""
 
     job_id: str
+    model: str
     base: BaseModel
     base_manifest_digest: str
     dataset_digest: str
@@ -75,6 +78,8 @@ class JobFacts:
     request: JobRequest
     reports: JobReports
     judged: Judged | None
+    signed_plan: SignedPlan | None
+    tuning_run: str | None
     review: Reviewed | None
     outcome: str
     error: tuple[str, str] | None

@@ -1,22 +1,49 @@
-"""Signs a predicate and packs the bundle. What leaves here has been read back under the verifier's own rules."""
+"""Signs what is drafted and packs the bundle. What leaves here verifies with the published half of the key.
+
+Signing may ask a token or a key service far away, so it is slow and may fail: the control process calls it off its event
+loop and tries again later. Nothing is kept here in between.
+"""
 
 from dataclasses import dataclass, field
 
+from api.issuance.draft import Draft
 from attestations import dsse
-from attestations.bundle import Bundle
+from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.digests import Sha256
+from attestations.dsse import Envelope
 from attestations.keys import Signer, load_public_key, refuse_bad_signature
-from attestations.plan import Plan
-from attestations.predicate import ResiliencePredicate
-from attestations.statement import JobRecord, build_statement
+from attestations.statements import frame
+from attestations.statements.frame import Predicate, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """``statement_digest`` is SHA-256 over the signed payload."""
+    """A draft under its signatures."""
 
-    bundle: bytes
-    statement_digest: str
+    draft: Draft
+    attestation: Envelope
+    provenance: Envelope | None
+    model_sig: Envelope | None
+
+    @property
+    def statement_digest(self) -> str:
+        """SHA-256 over the signed payload."""
+        return Sha256.of(self.attestation.unverified_payload).sha256
+
+    def bundle(self, stamp: UnverifiedTimestamp | None) -> bytes:
+        """The bundle's bytes, without a status list and without openings; ``stamp`` is over the attestation's signature."""
+        draft, plan = self.draft, self.draft.plan
+        statements = (plan.statement if plan is not None else None, self.provenance)
+        stamps = (stamp, plan.timestamp if plan is not None else None)
+        return Bundle(
+            envelope=self.attestation,
+            unverified_manifest=draft.manifest,
+            unverified_plan=plan.content if plan is not None else None,
+            unverified_job_record=draft.record,
+            unverified_oms=self.model_sig,
+            unverified_statements=tuple(one for one in statements if one is not None),
+            unverified_timestamps=tuple(one for one in stamps if one is not None),
+        ).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +54,19 @@ class Issuer:
     signer: Signer = field(repr=False)
     validity_days: int
 
-    def issue(
-        self, predicate: ResiliencePredicate, *, manifest: bytes | None, plan: Plan | None, record: JobRecord | None
-    ) -> Issued:
-        """Raises ``AttestationError`` when the parts do not belong together or the signer's key is not the published one."""
-        job_record = record.encode() if record is not None else None
-        payload = build_statement(predicate, job_record).encode()
-        envelope = dsse.seal(payload, dsse.IN_TOTO_PAYLOAD_TYPE, self.signer)
-        public = load_public_key(self.signer.public_pem)
-        refuse_bad_signature(self.signer, public, dsse.pae(dsse.IN_TOTO_PAYLOAD_TYPE, payload), envelope.signature)
-        bundle = Bundle(
-            envelope=envelope,
-            unverified_manifest=manifest,
-            unverified_plan=plan.encode() if plan is not None else None,
-            unverified_job_record=job_record,
+    def seal(self, statement: Statement[Predicate] | bytes) -> Envelope:
+        """Raises ``SigningKeyError`` where the key cannot be reached, and ``CryptographicError`` where it is not the
+        published one."""
+        envelope = frame.seal(statement, self.signer)
+        message = dsse.pae(envelope.payload_type, envelope.unverified_payload)
+        refuse_bad_signature(self.signer, load_public_key(self.signer.public_pem), message, envelope.signature)
+        return envelope
+
+    def issue(self, draft: Draft) -> Issued:
+        """Raises as ``seal``."""
+        return Issued(
+            draft=draft,
+            attestation=self.seal(draft.attestation),
+            provenance=self.seal(draft.provenance) if draft.provenance is not None else None,
+            model_sig=self.seal(draft.model_sig) if draft.model_sig is not None else None,
         )
-        return Issued(bundle=bundle.encode(), statement_digest=Sha256.of(payload).sha256)

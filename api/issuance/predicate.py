@@ -6,10 +6,13 @@ which conditions, and what is not claimed.
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from api.issuance.boundaries import boundaries_of, not_claimed, plain
+from api.issuance.boundaries import boundaries_of, not_claimed, shown
+from api.issuance.compute import compute_of
 from api.issuance.facts import Candidate, JobFacts, Judged
+from api.issuance.provenance import parameters_that_ran
 from attestations.digests import Sha256
 from attestations.documents import moment
 from attestations.manifest import parse as parse_manifest
@@ -28,6 +31,7 @@ from attestations.predicate import (
     ResiliencePredicate,
     Source,
     SourceRole,
+    StatusRef,
 )
 from attestations.records import OutputsRef, OutputTree, Review, ReviewDecision
 from attestations.rows import Regressions
@@ -56,21 +60,35 @@ _SCREENED = frozenset({None, "built-in", "benchmark", "customer"})
 SERVED_PARTS = ("tokenizer", "chat_template", "generation_config", "system_prompt", "quantization")
 
 
-def build_predicate(facts: JobFacts, *, attestation_id: str, issuer: str, validity_days: int) -> ResiliencePredicate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What the attestation names beside the facts: itself, its issuer, and where its state can be looked up; by digest, the
+    provenance and model.sig of its model, where there is one."""
+
+    attestation_id: str
+    issuer: str
+    validity_days: int
+    status: StatusRef
+    provenance: Sha256 | None
+    oms_root: Sha256 | None
+
+
+def build_predicate(facts: JobFacts, named: Named) -> ResiliencePredicate:
     """Issued and valid from the moment the job ended its last stage."""
     issued = datetime.fromtimestamp(facts.ended_at, UTC)
-    judged, reports = facts.judged, facts.reports
+    judged, reports, signed = facts.judged, facts.reports, facts.signed_plan
+    superseded = facts.request.evidence.superseded_digest
     return ResiliencePredicate(
-        attestation_id=attestation_id,
-        issuer=Issuer(id=issuer),
+        attestation_id=named.attestation_id,
+        issuer=Issuer(id=named.issuer),
         issued_at=moment(issued),
         valid_from=moment(issued),
-        valid_until=moment(issued + timedelta(days=validity_days)),
+        valid_until=moment(issued + timedelta(days=named.validity_days)),
         outcome=_outcome(facts),
-        model=_model(facts),
-        tuning=_tuning(facts.reports.tune, facts),
+        model=_model(facts, named.oms_root),
+        tuning=_tuning(facts, named.provenance),
         data=_data(facts),
-        plan=PlanRef(digest=judged.plan.digest) if judged is not None else None,
+        plan=PlanRef(signed.digest, signed.statement_digest) if signed is not None else None,
         evaluations=_evaluations(judged) if judged is not None else None,
         regressions=Regressions.of(judged.rows, judged.plan.rule) if judged is not None else None,
         boundaries=boundaries_of(facts),
@@ -79,6 +97,8 @@ def build_predicate(facts: JobFacts, *, attestation_id: str, issuer: str, validi
         candidates=_candidates(judged) if judged is not None and facts.outcome in _DECIDED else None,
         reviews=_reviews(facts),
         outputs=_outputs(reports.baseline, reports.candidate),
+        status=named.status,
+        supersedes=Sha256(superseded) if superseded is not None else None,
         not_claimed=not_claimed(facts),
     )
 
@@ -101,7 +121,7 @@ def _outcome(facts: JobFacts) -> Outcome:
     judged = facts.judged
     if status in _DECIDED and judged is not None and judged.gate is not None:
         return Outcome(status=status, gate=GateAnswer.of(judged.plan.policy, judged.gate))
-    error = JobError(code=facts.error[0], message=plain(facts.error[1])) if facts.error is not None else None
+    error = JobError(code=facts.error[0], message=shown(facts.error[1], facts)) if facts.error is not None else None
     return Outcome(status=status, error=error)
 
 
@@ -152,7 +172,7 @@ def _outputs(baseline: EvaluationResult | None, candidate: EvaluationResult | No
     return OutputsRef(*trees)
 
 
-def _model(facts: JobFacts) -> Model:
+def _model(facts: JobFacts, oms_root: Sha256 | None) -> Model:
     base = BaseModel(name=facts.base.name, manifest=Sha256(facts.base_manifest_digest), licence=facts.base.licence)
     tuned = facts.reports.tune
     if tuned is None:
@@ -165,25 +185,27 @@ def _model(facts: JobFacts) -> Model:
         adapter=Sha256(tuned.adapter_digest) if tuned.adapter_digest is not None else None,
         merged=False if tuned.adapter_digest is not None else None,
         served=Served(**{name: Sha256(tuned.served[name]) for name in SERVED_PARTS if name in tuned.served}),
+        oms_root=oms_root,
     )
 
 
-def _tuning(tuned: TuneResult | None, facts: JobFacts) -> Tuning | None:
+def _tuning(facts: JobFacts, provenance: Sha256 | None) -> Tuning | None:
     """What ran. A job that never tuned has no such section."""
+    tuned, settings = facts.reports.tune, facts.request.settings
     if tuned is None:
         return None
-    ran = {"final_loss": tuned.final_loss, "trainable_parameters": str(tuned.trainable_parameters)}
-    if tuned.resumed_from_step is not None:
-        ran["resumed_from_step"] = str(tuned.resumed_from_step)
     return Tuning(
-        method=facts.request.settings.technique.value,
-        parameters=dict(tuned.parameters) | ran,
-        seed=str(facts.request.settings.seed),
+        method=settings.technique.value,
+        parameters=parameters_that_ran(tuned),
+        seed=str(settings.seed),
+        code=Sha256(tuned.code_digest) if tuned.code_digest is not None else None,
         started_at=moment(datetime.fromtimestamp(tuned.started_at, UTC)),
         finished_at=moment(datetime.fromtimestamp(tuned.finished_at, UTC)),
         steps=tuned.steps,
         tokens=tuned.trained_tokens,
         software={item.name: item.version for item in tuned.software},
+        provenance=provenance,
+        compute=compute_of(tuned, settings.technique, facts.base),
     )
 
 

@@ -45,7 +45,8 @@ class SafetyChoice(Frozen, frozen=True):
 
 
 class Deployment(Frozen, frozen=True):
-    """Where the customer means to use the model. Goes into the attestation's boundaries; ``system_prompt`` is served."""
+    """Where the customer means to use the model. Goes into the attestation's boundaries; ``system_prompt`` is served,
+    ``context_tokens`` is the longest context that the deployment is meant for."""
 
     objective: str | None = None
     rationale: str | None = None
@@ -53,6 +54,16 @@ class Deployment(Frozen, frozen=True):
     prohibited_uses: list[str] = []
     system_prompt: str | None = None
     languages: list[str] = []
+    context_tokens: int | None = None
+
+
+class EvidenceChoice(Frozen, frozen=True):
+    """``hide`` are patterns of the values that the attestation keeps back. ``supersedes`` is the attestation whose place the
+    job's own takes, ``superseded_digest`` that of its statement."""
+
+    hide: list[str] = []
+    supersedes: str | None = None
+    superseded_digest: str | None = None
 
 
 class JobRequest(Frozen, frozen=True):
@@ -64,6 +75,7 @@ class JobRequest(Frozen, frozen=True):
     hyperparameters: dict[str, int | float | str]
     suffix: str | None = None
     metadata: dict[str, str] | None = None
+    evidence: EvidenceChoice = EvidenceChoice()
 
     @property
     def files(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Status lists and their entries, published attestations, openings of what a statement hides
+"""Status lists and their entries, published attestations, openings of what a statement hides, signed plans
 
 Revision 0003, after 0002. An attestation from before has no entry in a list: its statement names none.
 """
@@ -21,12 +21,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("published_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("listing", json, nullable=True))
         batch_op.create_index("ix_attestations_published", ["published_at", "id"], unique=False)
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("plan_statement", json, nullable=True))
     _status_lists()
     _status_entries()
     _status_changes()
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_column("plan_statement")
     for name in ("status_changes", "status_entries"):
         with op.batch_alter_table(name, schema=None) as batch_op:
             batch_op.drop_index(batch_op.f(f"ix_{name}_project_id"))

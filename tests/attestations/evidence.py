@@ -141,6 +141,7 @@ def make_predicate(
         for condition in review.conditions or ()
     )
     return predicate.ResiliencePredicate(
+        schema="0.2.0",
         attestation_id="0195-demo",
         issuer=predicate.Issuer(ISSUER),
         issued_at=ISSUED,
@@ -233,6 +234,7 @@ def make_failed_evidence(signer: LocalSigner, plan: Plan | None) -> bytes:
     reason = NotRun("the job ended before the candidate was evaluated")
     judged = plan.judge_rows({r.key: reason for r in rows}) if plan else ()
     failed = predicate.ResiliencePredicate(
+        schema="0.2.0",
         attestation_id="0195-failed",
         issuer=predicate.Issuer(ISSUER),
         issued_at=ISSUED,

@@ -1,5 +1,11 @@
-"""Issue the evidence: gather what is known of the job, say it, sign it, store it. Every job comes here, however it went."""
+"""Issue the evidence: gather what is known of the job, say it, sign it, store it. Every job comes here, however it went.
 
+Signing happens off the event loop. A key or an authority that cannot be reached fails the attempt, and the stage is tried again
+for hours: nothing is lost by it but a place in a status list.
+"""
+
+import asyncio
+import secrets
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,14 +17,20 @@ from api.control.measuring import not_run
 from api.control.reports import read_reports
 from api.control.settle import Settlement
 from api.control.stages.comparing import judge_job
+from api.control.stages.planning import sign_plan
+from api.control.stamping import stamped
+from api.control.status_lists import allocate_status
 from api.db.models import Attestation, Job, JobReview, JobStage, Run
+from api.evidence import openings
 from api.ids import uuid7
+from api.issuance.draft import Identity, draft
 from api.issuance.facts import JobFacts, JobReports, Judged, Reviewed
-from api.issuance.predicate import build_predicate, build_record
+from api.issuance.signed_plan import SignedPlan
 from api.jobs.lifecycle import JobOutcome, RunEnd, StageState, outcome_of
 from api.jobs.request import stored_request
 from api.jobs.views import view_of
 from attestations import plan as plans
+from attestations.disclosure import SALT_BYTES
 from workers.catalog import BaseModel
 from workers.contract import RunError, Stage
 
@@ -29,6 +41,7 @@ async def attest(control: Control, run_id: str) -> Settlement:
         job = await session.get_one(Job, run.job_id)
         stages = await repository.stages_of(session, job.id)
         review = await repository.review_of(session, job.id)
+        tuning = await repository.succeeded_run(session, job.id, Stage.TUNE)
     base = control.catalog.find(job.base)
     if base is None:
         message = f"The base model {job.base!r} left the catalog, so its licence cannot be stated; restore the catalog."
@@ -37,42 +50,65 @@ async def attest(control: Control, run_id: str) -> Settlement:
     known = Known(
         reports=reports,
         judged=await _judged(control, job, stages, reports),
+        signed_plan=await _signed_plan(control, job, run),
+        tuning_run=tuning.id if tuning is not None else None,
         review=_reviewed(review) if review is not None else None,
     )
-    facts = gather(job, stages, known, base=base, now=control.clock())
-    attestation_id = str(uuid7())
-    issuer = control.issuer
-    predicate = build_predicate(
-        facts, attestation_id=attestation_id, issuer=issuer.id, validity_days=issuer.validity_days
+    return await _issue(control, run, job, gather(job, stages, known, base=base, now=control.clock()))
+
+
+async def _issue(control: Control, run: Run, job: Job, facts: JobFacts) -> Settlement:
+    issuer, attestation_id = control.issuer, str(uuid7())
+    async with control.database.write() as session:
+        status = await allocate_status(
+            session, job, attestation_id, now=control.clock(), base_url=control.status.base_url
+        )
+    identity = Identity(
+        attestation_id=attestation_id, issuer=issuer.id, validity_days=issuer.validity_days, status=status
     )
-    tuned = facts.reports.tune
-    issued = issuer.issue(
-        predicate,
-        manifest=tuned.manifest.encode() if tuned is not None else None,
-        plan=facts.judged.plan if facts.judged is not None else None,
-        record=build_record(facts) if tuned is None else None,
-    )
+    drafted = draft(facts, identity, lambda: secrets.token_bytes(SALT_BYTES))
+    issued = await asyncio.to_thread(issuer.issue, drafted)
+    stamping = await stamped(control, run, issued.attestation.signature, "the attestation")
     bundle_key = keys.bundle_key(job, attestation_id)
-    await control.storage.put_bytes(bundle_key, issued.bundle)
+    openings_key = openings.openings_key(job.project_id, attestation_id) if drafted.openings else None
+    await control.storage.put_bytes(bundle_key, issued.bundle(stamping.stamp))
+    if openings_key is not None:
+        await openings.keep(control.storage, openings_key, [one.to_json() for one in drafted.openings])
 
     def change(session: AsyncSession, row: Job) -> None:
         row.attestation_id = attestation_id
         evidence = Attestation(id=attestation_id, job_id=row.id, outcome=facts.outcome, bundle_key=bundle_key)
         evidence.statement_digest, evidence.issued_at = issued.statement_digest, facts.ended_at
         evidence.valid_until = facts.ended_at + issuer.validity_days * 86400
+        evidence.openings_key = openings_key
         evidence.organization_id, evidence.project_id = row.organization_id, row.project_id
         session.add(evidence)
+        if stamping.warning is not None:
+            session.add(repository.event(row, control.clock(), stamping.warning, level="warn"))
 
     return Settlement(RunEnd.SUCCEEDED, change=change)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the reports come to, and who reviewed it."""
+    """What the reports come to, what was planned, which run made the model, and who reviewed it."""
 
     reports: JobReports
     judged: Judged | None
+    signed_plan: SignedPlan | None
+    tuning_run: str | None
     review: Reviewed | None
+
+
+async def _signed_plan(control: Control, job: Job, run: Run) -> SignedPlan | None:
+    """As it was signed before the tuning. A plan of an earlier version, which signed none, is signed now: the statement says
+    so by its time, and verifiers do not take it for one that was there before."""
+    if job.plan is None:
+        return None
+    if job.plan_statement is not None:
+        return SignedPlan.of(job.plan, job.plan_statement)
+    signed, _ = await sign_plan(control, run, plans.parse(job.plan.encode()), hide=[])
+    return signed
 
 
 async def _judged(control: Control, job: Job, stages: list[JobStage], reports: JobReports) -> Judged | None:
@@ -106,6 +142,7 @@ def gather(job: Job, stages: list[JobStage], known: Known, *, base: BaseModel, n
     error = (failed.error or {}) if failed is not None else None
     return JobFacts(
         job_id=job.id,
+        model=job.model,
         base=base,
         base_manifest_digest=job.base_manifest_digest,
         dataset_digest=job.dataset_digest,
@@ -113,6 +150,8 @@ def gather(job: Job, stages: list[JobStage], known: Known, *, base: BaseModel, n
         request=stored_request(job.request),
         reports=_of_the_chosen(known),
         judged=known.judged,
+        signed_plan=known.signed_plan,
+        tuning_run=known.tuning_run,
         review=known.review,
         outcome=outcome_of(view_of(job, stages)).value,
         error=(error.get("code", "unknown"), error.get("message", "")) if error is not None else None,

@@ -1,5 +1,8 @@
-"""Fix, before training, everything that will decide a verdict: suites, items, scorers, controls, rows, margins, policy, seeds."""
+"""Fix, before training, everything that will decide a verdict: suites, items, scorers, controls, rows, margins, policy, seeds.
+The issuer signs what was fixed; no worker is told to tune before that."""
 
+import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +17,16 @@ from api.control.own_records import OwnRecords, own_records, own_rows, planned_o
 from api.control.reports import read_result
 from api.control.rows import rows_of
 from api.control.settle import Settlement
+from api.control.stamping import Stamping, stamped
 from api.control.suites import ChosenSuite, Suites, SuitesError, brought_suites, choose, planned_suite
 from api.db.models import Job, Run
+from api.issuance.provenance import tuning_as_asked
+from api.issuance.signed_plan import SignedPlan, concealed, statement_about
 from api.jobs.lifecycle import RunEnd
 from api.jobs.request import JobRequest, stored_request
 from attestations.controls import PlannedControl
 from attestations.digests import Sha256
+from attestations.disclosure import SALT_BYTES
 from attestations.documents import moment
 from attestations.plan import MAX_ROWS, Decoding, Plan, PlannedBase, PlannedJudge
 from attestations.verdicts import RegisteredRow
@@ -62,10 +69,24 @@ async def plan(control: Control, run_id: str) -> Settlement:
             RunEnd.FAILED, error=RunError(code="suite_unavailable", message=message, param="safety.suites")
         )
 
-    def change(_session: AsyncSession, row: Job) -> None:
-        row.plan, row.plan_digest = planned.encode().decode(), planned.digest.sha256
+    signed, stamping = await sign_plan(control, run, planned, hide=request.evidence.hide)
+
+    def change(session: AsyncSession, row: Job) -> None:
+        row.plan, row.plan_digest = signed.content.decode(), signed.digest.sha256
+        row.plan_statement = signed.to_json()
+        if stamping.warning is not None:
+            session.add(repository.event(row, control.clock(), stamping.warning, level="warn"))
 
     return Settlement(RunEnd.SUCCEEDED, change=change)
+
+
+async def sign_plan(control: Control, run: Run, planned: Plan, *, hide: list[str]) -> tuple[SignedPlan, Stamping]:
+    """The plan without what the job hides, under the issuer's signature. Raises what the key or the authority does."""
+    content, openings = concealed(planned, hide, lambda: secrets.token_bytes(SALT_BYTES))
+    statement = statement_about(content, issuer=control.issuer.id, signed_at=control.clock())
+    envelope = await asyncio.to_thread(control.issuer.seal, statement)
+    stamping = await stamped(control, run, envelope.signature, "the plan")
+    return SignedPlan(content=content, statement=envelope, openings=openings, timestamp=stamping.stamp), stamping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +122,7 @@ def build_plan(request: JobRequest, material: Material, *, created: datetime) ->
         profile=profile.id,
         may_claim_equivalence=profile.may_claim_equivalence,
         seeds=_seeds(request, own, repeats),
-        tuning=_tuning(request),
+        tuning=tuning_as_asked(request),
         controls=_controls(profile, base, request, chosen),
         candidates=tuple(request.safety.scaling) or None,
         repeats=repeats or None,
@@ -164,22 +185,3 @@ def _seeds(request: JobRequest, own: OwnRecords, repeats: int) -> dict[str, str]
     if repeats:
         seeds["sampling"] = str(SAMPLING_SEED)
     return seeds
-
-
-def _tuning(request: JobRequest) -> dict[str, str]:
-    """What training was planned with; the statement records what ran."""
-    settings = request.settings
-    planned = {
-        "technique": settings.technique.value,
-        "epochs": str(settings.epochs),
-        "batch_size": str(settings.batch_size),
-        "learning_rate": settings.learning_rate,
-        "max_length": str(settings.max_length),
-        "packing": str(settings.packing).lower(),
-        "safety_mix": request.safety.mix,
-    }
-    optional = {"rank": settings.rank, "alpha": settings.alpha, "dropout": settings.dropout}
-    planned |= {name: str(value) for name, value in optional.items() if value is not None}
-    if settings.target_modules:
-        planned["target_modules"] = ",".join(settings.target_modules)
-    return planned

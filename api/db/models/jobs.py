@@ -11,7 +11,8 @@ class Job(Scoped, Base):
 
     ``request`` is what was asked for with defaults filled in (``api.jobs.schemas.JobRequest``). ``provenance`` and
     ``dataset_digest`` are copies made at creation, so that a later change of the file changes no evidence. ``plan`` is the
-    canonical JSON text of the evaluation plan, fixed before training. ``outcome`` is released, held, blocked, failed or
+    canonical JSON text of the evaluation plan, fixed before training; ``plan_statement`` is what was signed about it then
+    (``api.issuance.signed_plan``). ``outcome`` is released, held, blocked, failed or
     cancelled; ``comparison`` holds the judged rows as they are attested.
     """
 
@@ -40,6 +41,7 @@ class Job(Scoped, Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     plan: Mapped[str | None] = mapped_column(Text)
     plan_digest: Mapped[str | None] = mapped_column(Digest)
+    plan_statement: Mapped[JsonObject | None]
     comparison: Mapped[JsonObject | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[JsonObject | None]

@@ -5,8 +5,8 @@
 
 Each measurement is a process of its own that imports first and then measures wall and processor time of one hashing; the two
 take turns, each first in every second round, and the first round is not counted, so that both find the files in memory. What
-else the machine does falls on both alike: the ratios mean something, the seconds little. The run fails where the digests
-differ, or where ours is slower by more than 5 % of wall time in the median of the rounds' ratios.
+else the machine does falls on both alike: the ratios mean something, the seconds (the least of all rounds) little. The run
+fails where the digests differ, or where ours is slower by more than 5 % of wall time in the median of the rounds' ratios.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Medians of each tool, and the median of the rounds' ratios, ours over theirs."""
+    """The least of each tool over the rounds, and the median of the rounds' ratios, ours over theirs."""
 
     layout: str
     ours: Measured
@@ -104,16 +104,16 @@ def compare(layout: str, directory: Path, theirs: str, rounds: int) -> Compared:
             pairs.append((ours, other))
     return Compared(
         layout,
-        _median([ours for ours, _ in pairs]),
-        _median([other for _, other in pairs]),
+        _least([ours for ours, _ in pairs]),
+        _least([other for _, other in pairs]),
         statistics.median(ours.wall / other.wall for ours, other in pairs),
         statistics.median(ours.processor / other.processor for ours, other in pairs),
     )
 
 
-def _median(measured: Sequence[Measured]) -> Measured:
+def _least(measured: Sequence[Measured]) -> Measured:
     columns = zip(*((one.wall, one.processor, one.peak) for one in measured), strict=True)
-    return Measured(*(statistics.median(column) for column in columns))
+    return Measured(*map(min, columns))
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,7 +6,7 @@ found it finds again. `World.parts` is a bundle that is accepted; attacks replac
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,32 +15,41 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from attestations import canonical, disclosure, leaves, manifest, statement, status, trust
-from attestations.boundaries import Boundaries, ContextTested
+from attestations import canonical, disclosure, gate, leaves, manifest, statement, status, trust
+from attestations.boundaries import Boundaries, ContextTested, Requirement, Transform
 from attestations.bundle import Bundle
 from attestations.controls import ControlKind
 from attestations.digests import Sha256
 from attestations.disclosure import Item, Opening
+from attestations.gate import GateOutcome
 from attestations.keys import LocalSigner
+from attestations.manifest import Manifest
 from attestations.plan import Plan
 from attestations.predicate import (
+    Data,
+    Environment,
     EvaluationRow,
+    GateAnswer,
     Issuer,
     JobError,
     Outcome,
     OutcomeStatus,
+    Overlap,
     PlanRef,
     ResiliencePredicate,
+    ScreeningFilter,
+    Source,
+    SourceRole,
     StatusRef,
 )
-from attestations.records import OutputsRef, OutputTree
+from attestations.records import OutputsRef, OutputTree, Review, ReviewDecision
 from attestations.statements import eval_plan, frame, model_signing, provenance
 from attestations.statements.frame import Predicate, Statement
 from attestations.status import Reason, State, StateReason, StatusList
 from attestations.trust import KeyRole, TrustRoot, trusted_key
-from attestations.tuned import BaseModel, Compute, Model, Tuning
-from attestations.verdicts import Measurement, NotRun, RowKey
-from tests.attestations.evidence import ISSUER, make_predicate, write_model
+from attestations.tuned import BaseModel, Compute, ManifestDigest, ManifestRef, Model, Served, Tuning
+from attestations.verdicts import NOT_REPORTED, Measurement, NotRun, RowKey
+from tests.attestations.evidence import ISSUER, write_model
 from tests.attestations.evidence_02 import GOOD, HELD_CONTROLS, make_plan_02
 from tests.attestations.evidence_hidden import NAMES, counting_salts
 from tests.attestations.statements.complete import (
@@ -58,13 +67,19 @@ from tests.attestations.statements.complete import (
 )
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-VALID_UNTIL = "2027-03-01T12:00:00Z"
 STATUS_URI = "https://tuning.example/status/1"
-INDEX = 3
+INDEX = 7
 LINES = tuple(f'{{"answer":"{i}"}}' for i in range(5))
 SALTS = tuple(bytes([i]) * 16 for i in range(5))
 LEAVES = [leaves.leaf_digest(salt, line.encode()) for salt, line in zip(SALTS, LINES, strict=True)]
 OUTPUTS = OutputsRef(OutputTree(Sha256(leaves.EMPTY_ROOT), 0), OutputTree(Sha256(leaves.root(LEAVES)), 5))
+_WHO: dict[str, object] = {
+    "schema": "0.3.0",
+    "issuer": Issuer(ISSUER),
+    "issued_at": "2026-03-01T12:00:00Z",
+    "valid_from": "2026-03-01T12:00:00Z",
+    "valid_until": "2027-03-01T12:00:00Z",
+}
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -198,7 +213,7 @@ def make_plan_03(**changes: object) -> Plan:
 
 def make_world(
     directory: Path,
-    measured: dict[RowKey, Measurement] = GOOD,
+    measured: Mapping[RowKey, Measurement] = GOOD,
     plan: Plan | None = None,
     keys: Keyring | None = None,
     **more: object,
@@ -213,14 +228,14 @@ def make_world(
     signed_plan = eval_plan.build(plan.encode(), issuer=ISSUER, created_at=SIGNED_PLAN, close_by=CLOSE_BY)
     made_by = make_provenance(plan, made)
     facts = {"controls": HELD_CONTROLS, "outputs": OUTPUTS, **more}
-    old = make_predicate(plan, measured, made, **facts)
-    root = model_signing.build(made).predicate.root
-    stated = replace(
-        old,
-        **_promises(old.boundaries, plan),
-        model=replace(old.model, oms_root=root),
+    stated = ResiliencePredicate(
+        **{"attestation_id": "0195-demo", **_WHO, **_promises(plan), **_decided(plan, measured, facts)},
+        model=_model(plan, made),
         tuning=_tuning(made_by.digest),
+        data=_data(plan),
         plan=PlanRef(plan.digest, signed_plan.digest),
+        environment=Environment("2 CPU cores", {"torch": "2.13.0"}),
+        not_claimed=("resistance to jailbreaks", "languages other than English"),
     )
     return World(
         signers=keys or Keyring.named("tuning"),
@@ -250,16 +265,14 @@ def make_failed(plan: Plan, keys: Keyring) -> Bundle:
     judged = plan.judge_rows({row.key: reason for row in plan.rows})
     failed = ResiliencePredicate(
         attestation_id="0195-failed",
-        issuer=Issuer(ISSUER),
-        issued_at="2026-03-01T12:00:00Z",
-        valid_from="2026-03-01T12:00:00Z",
         outcome=Outcome(OutcomeStatus.FAILED, error=JobError("out_of_memory", "the tuning stage ran out of memory")),
         model=Model(BaseModel("smollm2-135m-aligned")),
         plan=PlanRef(plan.digest, signed_plan.digest),
         evaluations=tuple(EvaluationRow.of(row, reason) for row in plan.rows),
         regressions=statement.regressions_of(judged, plan.rule),
         not_claimed=("anything about a model: none was made",),
-        **_promises(Boundaries(prohibited=("any use: no model was made",)), plan),
+        **_WHO,
+        **_promises(plan),
     )
     stated = statement.build_statement(failed, record)
     return Bundle(
@@ -287,18 +300,61 @@ def make_hiding(world: World) -> tuple[World, Bundle, tuple[Opening, ...]]:
     return whole, parts, (*openings, *in_plan, *in_provenance)
 
 
-def _promises(bounds: Boundaries, plan: Plan) -> dict[str, object]:
+def _promises(plan: Plan) -> dict[str, object]:
     """What every document of schema 0.3.0 says."""
-    tested = replace(
-        bounds,
+    bounds = Boundaries(
+        objective="answer customers",
+        intended=("customer support in English",),
+        prohibited=("medical advice",),
+        languages=("en",),
         context=ContextTested(2048, 512),
         decoding="greedy, 20 new tokens",
         turns=1,
         system_prompt=plan.decoding.system_prompt,
+        transforms_permitted=(Transform("gguf-q8", Sha256.of(b"quantised")),),
         retest_on=("another system prompt", "a new base"),
     )
-    where = StatusRef(STATUS_URI, INDEX)
-    return {"schema": "0.3.0", "valid_until": VALID_UNTIL, "status": where, "boundaries": tested}
+    return {"status": StatusRef(STATUS_URI, INDEX), "boundaries": bounds}
+
+
+def _decided(plan: Plan, measured: Mapping[RowKey, Measurement], facts: dict[str, object]) -> dict[str, object]:
+    """Rows, verdicts and outcome as they follow from the counts; of a held model the outcome is the reviews'."""
+    reviews: tuple[Review, ...] = facts.get("reviews") or ()
+    judged = plan.judge_rows(measured, facts["controls"] or ())
+    decision = gate.decide(plan.policy, judged)
+    outcome = OutcomeStatus.BLOCKED if decision.outcome is GateOutcome.BLOCKED else OutcomeStatus.RELEASED
+    if decision.outcome is GateOutcome.HELD and any(one.decision is ReviewDecision.REJECT for one in reviews):
+        outcome = OutcomeStatus.BLOCKED
+    bounds = _promises(plan)["boundaries"]
+    asked = tuple(Requirement(words, "a review asks for it") for one in reviews for words in one.conditions or ())
+    return {
+        "outcome": Outcome(outcome, gate=GateAnswer.of(plan.policy, decision)),
+        "evaluations": tuple(EvaluationRow.of(row, measured.get(row.key, NOT_REPORTED)) for row in plan.rows),
+        "regressions": statement.regressions_of(judged, plan.rule),
+        "boundaries": replace(bounds, requires=asked or None),
+        **facts,
+    }
+
+
+def _model(plan: Plan, made: Manifest) -> Model:
+    return Model(
+        base=BaseModel("smollm2-135m-aligned", plan.base.manifest, "Apache-2.0"),
+        manifest=ManifestRef(ManifestDigest(made.digest, made.dir_hash), len(made.files), made.total_bytes),
+        merged=False,
+        served=Served(chat_template=plan.decoding.chat_template, system_prompt=plan.decoding.system_prompt),
+        oms_root=model_signing.build(made).predicate.root,
+    )
+
+
+def _data(plan: Plan) -> Data:
+    consented = Source("help-centre", SourceRole.TRAIN, 90, "CC-BY-4.0", "staff consented", "help centre")
+    bought = Source("chat-logs", SourceRole.TRAIN, 60, "proprietary", "terms of use, §4", "shop")
+    return Data(
+        plan.datasets,
+        (consented, bought),
+        filters=(ScreeningFilter("exact-duplicates", "1", 2),),
+        contamination=(Overlap("harmful-requests", "8-gram overlap", 0),),
+    )
 
 
 def _tuning(made_by: Sha256) -> Tuning:

@@ -11,14 +11,23 @@ from attestations import canonical, manifest, plan
 from attestations.bundle import Bundle, sigstore_json
 from attestations.digests import Sha256
 from attestations.disclosure import Opening
-from attestations.documents import parse_moment
+from attestations.documents import HIDDEN, parse_moment
 from attestations.findings import Check, broken, not_checked, passed, rejected
+from attestations.manifest import Manifest
 from attestations.plan import Plan
-from attestations.predicate import ResiliencePredicate
+from attestations.predicate import BOUNDED_SINCE, SCHEMAS, ResiliencePredicate
 from attestations.statement import ResilienceStatement
 from attestations.statements.model_signing import FILE_NAME
+from attestations.tuned import ManifestRef, Model
+from attestations.verdicts import RULE_0_1
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+_SERVED_FILES = {
+    "tokenizer": "tokenizer.json",
+    "chat_template": "chat_template.jinja",
+    "generation_config": "generation_config.json",
+}
+_ADAPTER_FILE = "adapter_model.safetensors"
 
 
 def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | None) -> list[Check]:
@@ -30,9 +39,9 @@ def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | 
         unbound = not_checked("model.files", "the model was not compared: the bundle's manifest is not the subject's")
         return [broken("subject", "the manifest in the bundle is not the one that was signed for"), unbound]
     listed = manifest.parse(content)
-    wanted = (model.manifest.digest.dir_hash, model.manifest.files, model.manifest.bytes)
-    if (listed.dir_hash, len(listed.files), listed.total_bytes) != wanted:
-        return [broken("subject", "the statement's dirHash, file count or size is not that of its manifest")]
+    wrong = _other_than_listed(listed, model, model.manifest, stated.predicate)
+    if wrong is not None:
+        return [broken("subject", wrong)]
     subject = passed("subject", f"it is about the manifest of {len(listed.files)} files, {listed.total_bytes} bytes")
     if model_dir is None:
         return [subject, not_checked("model.files", "no model directory was given to compare")]
@@ -41,6 +50,33 @@ def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | 
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         return [subject, broken("model.files", f"{'; '.join(found[:5])}{more}")]
     return [subject, passed("model.files", "the model directory holds exactly these files")]
+
+
+def _is_bounded(predicate: ResiliencePredicate) -> bool:
+    return SCHEMAS.index(predicate.schema) >= SCHEMAS.index(BOUNDED_SINCE)
+
+
+def _other_than_listed(listed: Manifest, model: Model, said: ManifestRef, predicate: ResiliencePredicate) -> str | None:
+    """What the statement says otherwise than the manifest that it is about."""
+    wanted = (said.digest.dir_hash, said.files, said.bytes)
+    if (listed.dir_hash, len(listed.files), listed.total_bytes) != wanted:
+        return "the statement's dirHash, file count or size is not that of its manifest"
+    others = _other_files(listed, model) if _is_bounded(predicate) else []
+    if others:
+        return f"what the statement says is served is not what its manifest lists: {', '.join(others)}"
+    return None
+
+
+def _other_files(listed: Manifest, model: Model) -> list[str]:
+    """Files that a digest in the statement stands for, and that the manifest has not, or has with other content: the model
+    would have been measured with another template, say, than the one that is shipped."""
+    served = model.served
+    said = {name: getattr(served, part) for part, name in _SERVED_FILES.items()} if served is not None else {}
+    said[_ADAPTER_FILE] = model.adapter
+    there: dict[str, set[str]] = {}
+    for entry in listed.files:
+        there.setdefault(entry.name.rpartition("/")[2], set()).add(entry.sha256)
+    return [name for name, digest in said.items() if digest is not None and there.get(name) != {digest.sha256}]
 
 
 def _model_sig(parts: Bundle) -> dict[str, str]:
@@ -77,6 +113,9 @@ def bind_plan(
     strays = _strays(planned, predicate)
     if strays:
         return planned, [rejected("plan", f"the plan is about another {', '.join(strays)}")]
+    if planned.rule == RULE_0_1 and _is_bounded(predicate):
+        words = f"a plan of schema {planned.schema} is judged by a weaker rule than evidence of {predicate.schema} has"
+        return planned, [rejected("plan", words)]
     bound = passed("plan", f"{len(planned.rows)} rows, their margins and the gate were fixed in the plan")
     return planned, [bound, _plan_time(planned, predicate)]
 
@@ -98,6 +137,8 @@ def _strays(planned: Plan, predicate: ResiliencePredicate) -> list[str]:
         "chat template": (planned.decoding.chat_template, served.chat_template if served is not None else None),
     }
     strays = [name for name, (wanted, said) in pairs.items() if said != wanted and (decided or said is not None)]
+    if model is not None and model.base.name not in (planned.base.name, HIDDEN):
+        strays.append("name of the base")
     if served is not None and served.system_prompt != planned.decoding.system_prompt:
         strays.append("system prompt")
     bounds = predicate.boundaries

@@ -44,6 +44,7 @@ from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import (
     Check,
     ExitCode,
+    Status,
     broken,
     not_checked,
     overall,
@@ -90,10 +91,10 @@ class VerifiedStatement:
 class Report:
     """The checks in the order of the argument. Without a valid signature there is no statement and no level.
 
-    `level` is computed here and never declared: 0 means signed. `judged` are the rows as recomputed, where they were,
-    `findings` what the planned controls showed, and `planned` is the plan that the statement is bound to; `hidden` are the
-    paths of values that this reader does not see. `root` and `listed` are the trust root and the genuine status list that
-    were used, for `attestations.last_seen`.
+    `level` is computed here and never declared: 0 means signed, None that no key which is believed did so. `judged` are the
+    rows as recomputed, where they were, `findings` what the planned controls showed, and `planned` is the plan that the
+    statement is bound to; `hidden` are the paths of values that this reader does not see. `root` and `listed` are the trust
+    root and the genuine status list that were used, for `attestations.last_seen`.
     """
 
     checks: tuple[Check, ...]
@@ -179,7 +180,7 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         trust.freshness(root, now=now),
         *_rolled_back(asked.seen, root, listed),
     ]
-    level = 0
+    level = _level(checks)
     if asked.acceptance is not None:
         from attestations import procurement  # only where there is a policy: the verifier starts quicker without it
 
@@ -208,6 +209,12 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         root=root,
         listed=listed,
     )
+
+
+def _level(checks: Sequence[Check]) -> int | None:
+    """0, signed by the issuer; None where it is not, or where somebody else may have had the key."""
+    believed = ("signature", "issuer", "key.validity")
+    return 0 if all(check.status is Status.PASS for check in checks if check.code in believed) else None
 
 
 def _timely(root: TrustRoot, key_id: str, proven: datetime | None) -> datetime | None:
@@ -316,8 +323,24 @@ def _outcome(predicate: ResiliencePredicate, again: Recomputed) -> Check:
     return rejected("outcome", f"the job {'was cancelled' if status is OutcomeStatus.CANCELLED else 'failed'}{why}")
 
 
+def _impossible_times(predicate: ResiliencePredicate) -> str | None:
+    """Which dates of the statement cannot all be true: who back-dates one forgets another."""
+    tuning = predicate.tuning
+    ended = parse_moment(tuning.finished_at) if tuning is not None and tuning.finished_at is not None else None
+    if ended is None or tuning is None:
+        return None
+    if ended - parse_moment(predicate.issued_at) > CLOCK_TOLERANCE:
+        return f"it is dated {predicate.issued_at}, before the end of the tuning that it tells of, {tuning.finished_at}"
+    if tuning.started_at is not None and parse_moment(tuning.started_at) > ended:
+        return f"its tuning began on {tuning.started_at}, and ended before that"
+    return None
+
+
 def _validity(predicate: ResiliencePredicate, now: datetime) -> Check:
     begin, end = parse_moment(predicate.valid_from), parse_moment(predicate.valid_until)
+    impossible = _impossible_times(predicate)
+    if impossible is not None:
+        return rejected("validity", impossible)
     if max(begin, parse_moment(predicate.issued_at)) - now > CLOCK_TOLERANCE:
         return stale("validity", f"it begins at {predicate.valid_from}, which this clock has not reached")
     if now > end:

@@ -18,13 +18,14 @@ from attestations.verdicts import JudgedRow
 class Evidence:
     """`checks` are all that were made before the policy, `hidden` the paths whose values were withheld.
 
-    `evaluators` are the ids of the keys whose countersignatures held; `proven_at` is the time of signing that a timestamp
-    authority vouches for. `planned` is the plan that the statement is bound to.
+    `level` is None where not even the issuer's signature is believed. `evaluators` are the ids of the keys whose
+    countersignatures held; `proven_at` is the time of signing that a timestamp authority vouches for. `planned` is the plan
+    that the statement is bound to.
     """
 
     predicate: ResiliencePredicate
     now: datetime
-    level: int
+    level: int | None
     checks: tuple[Check, ...] = ()
     judged: tuple[JudgedRow, ...] = ()
     findings: tuple[ControlFinding, ...] = ()

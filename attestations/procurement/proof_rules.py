@@ -78,8 +78,9 @@ def allowed_evaluators(allowed: Sequence[str], evidence: Evidence) -> Check:
 
 
 def min_level(least: int, evidence: Evidence) -> Check:
-    words = f"the evidence reaches level {evidence.level}, level {least} is asked for"
-    if evidence.level < least:
+    reached = "no level" if evidence.level is None else f"level {evidence.level}"
+    words = f"the evidence reaches {reached}, level {least} is asked for"
+    if evidence.level is None or evidence.level < least:
         return rejected("policy.min_level", f"{words}; docs/attestation-spec.md says what each level needs")
     return passed("policy.min_level", words)
 

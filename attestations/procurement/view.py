@@ -78,7 +78,6 @@ def _report(evidence: Evidence) -> dict[str, object]:
     codes = dict.fromkeys(check.code for check in evidence.checks)
     report: dict[str, object] = {
         "now": moment(evidence.now),
-        "level": evidence.level,
         "schema": str(evidence.predicate.schema),
         "checks": {code: str(evidence.state(code)) for code in codes},
         "hidden": list(evidence.hidden),
@@ -89,6 +88,8 @@ def _report(evidence: Evidence) -> dict[str, object]:
         ],
         "rows": [_row(row) for row in evidence.judged],
     }
+    if evidence.level is not None:
+        report["level"] = evidence.level
     if evidence.proven_at is not None:
         report["provenAt"] = moment(evidence.proven_at)
     return report

@@ -190,7 +190,7 @@ def write_model(directory: Path) -> Path:
     (directory / "adapter").mkdir(parents=True)
     (directory / "adapter" / "adapter_model.safetensors").write_bytes(b"weights" * 1000)
     (directory / "adapter" / "adapter_config.json").write_bytes(b"{}")
-    (directory / "chat_template.jinja").write_bytes(b"{{ messages }}")
+    (directory / "chat_template.jinja").write_bytes(b"template")
     (directory / ".hidden").write_bytes(b"counts too")
     return directory
 

@@ -93,7 +93,7 @@ def played(
         manifest.FileEntry("adapter_model.safetensors", 3, "a" * 64),
         manifest.FileEntry("served.json", 2, "c" * 64),
     ]
-    made = manifest.Manifest.of(files)
+    made = manifest.Manifest.of([*files, *_served_files()])
     return TuneResult(
         manifest=made.encode().decode(),
         manifest_digest=made.digest,
@@ -102,7 +102,14 @@ def played(
         epochs=1,
         trained_tokens=400,
         final_loss="0.5",
-        parameters={"learning_rate": "0.001"},
+        parameters={
+            "learning_rate": task.settings.learning_rate,
+            "num_train_epochs": str(task.settings.epochs),
+            "per_device_train_batch_size": str(task.settings.batch_size),
+            "seed": str(task.settings.seed),
+            "steps": "10",
+            **({"lora.r": str(task.settings.rank)} if task.settings.rank is not None else {}),
+        },
         adapter_digest="a" * 64,
         served=_served(task),
         mixed=[
@@ -120,6 +127,8 @@ def played(
         heldout=len(task.heldout),
         canaries=0 if task.canary_seed is None else 128,
         variants=[_variant(grant.scale) for grant in task.variants],
+        processed_tokens=1000,
+        code_digest="7" * 64,
     )
 
 
@@ -129,11 +138,22 @@ def _served(task: TuneTask) -> dict[str, str]:
     return served | ({"system_prompt": hashlib.sha256(prompt.encode()).hexdigest()} if prompt is not None else {})
 
 
+def _served_files() -> list[manifest.FileEntry]:
+    """What `_served` gives the digests of."""
+    named = {
+        "tokenizer.json": "1" * 64,
+        "chat_template.jinja": BASE.template_digest,
+        "generation_config.json": "3" * 64,
+    }
+    return [manifest.FileEntry(name, 1, digest) for name, digest in named.items()]
+
+
 def _variant(scale: str) -> VariantResult:
     made = manifest.Manifest.of(
         [
             manifest.FileEntry("adapter_model.safetensors", 3, "a" * 64),
             manifest.FileEntry("adapter_config.json", 4, hashlib.sha256(scale.encode()).hexdigest()),
+            *_served_files(),
         ]
     )
     return VariantResult(
@@ -168,6 +188,7 @@ def _evaluation(task: EvaluateTask, model: Played, suites: Mapping[str, Suite]) 
             for variant in task.variants
         ],
         controls=[_control(control, model, suites) for control in task.controls],
+        longest_prompt=73 if tuned else 61,
     )
 
 

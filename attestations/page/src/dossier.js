@@ -44,7 +44,7 @@ export function refusal(error, files, now) {
 function banner(exitCode, sentences, rest) {
   const [title, words, name, sign] = ENDS[exitCode];
   const heading = el("h2", { id: "verdict", tabindex: "-1" }, el("span", { class: "sign", "aria-hidden": "true" }, sign), title);
-  const lines = sentences.map((sentence) => el("p", { class: "why" }, said(capital(sentence))));
+  const lines = sentences.map((sentence) => el("p", { class: "why" }, said(sentence)));
   return el("div", { class: `banner ${name}`, role: "status" }, heading, el("p", {}, words), lines, rest);
 }
 
@@ -66,7 +66,8 @@ function reasons(report) {
   if (report.exitCode === 0 && report.judged.length > 0) {
     return [claimSentence(report.judged)];
   }
-  return report.checks.filter((check) => ["FAIL", "STALE"].includes(check.status)).map((check) => check.sentence);
+  const against = report.checks.filter((check) => ["FAIL", "STALE"].includes(check.status));
+  return against.map((check) => capital(check.sentence));
 }
 
 function printButton() {

@@ -25,6 +25,8 @@ from attestations.rows import Regressions
 
 SAMPLES = Path(__file__).parents[1] / "attestations" / "samples"
 Document = dict[str, Any]
+_SAMPLED = ("v0.1/*", "v0.2/*", "v0.3/released", "v0.3/sweep")
+"""The newest format differs in parts that nothing is computed from."""
 _CONTROLS = ("predicate", "controls")
 _REVIEW = {"decision": "approve", "reviewer": "person-7", "rationale": "It was read.", "at": "2026-03-01T11:58:00Z"}
 _PLACES = {
@@ -34,9 +36,9 @@ _PLACES = {
 
 
 def samples() -> dict[str, Document]:
-    """The plan and predicate of every sample that has a plan, by its path under `samples/` without the suffix."""
+    """The plan and predicate of samples that have a plan, by their path under `samples/` without the suffix."""
     found = {}
-    for file in sorted(SAMPLES.glob("*/*.resilience.json")):
+    for file in sorted(file for pattern in _SAMPLED for file in SAMPLES.glob(f"{pattern}.resilience.json")):
         parts = json.loads(file.read_bytes())
         if "plan" in parts:
             stated = json.loads(base64.b64decode(parts["primary"]["dsseEnvelope"]["payload"]))

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product
+from typing import Any
 
+from attestations.clusters import ClusterTotals
 from attestations.controls import ControlKind, ControlResult, PlannedControl
 from attestations.gate import Action, BlockRule, Policy
 from attestations.judging import JudgingContext
@@ -17,7 +19,9 @@ from attestations.verdicts import (
     RULE,
     RULE_0_1,
     Agreement,
+    BiasCounts,
     ChanceCounts,
+    FlipCounts,
     JudgeStatistics,
     Kind,
     RegisteredRow,
@@ -61,6 +65,7 @@ def edge_cases() -> Iterator[dict[str, object]]:
     yield from _controls()
     yield from _continuous()
     yield from _claims()
+    yield from _impossible()
 
 
 def _of(
@@ -86,6 +91,10 @@ def _significance() -> Iterator[dict[str, object]]:
     exploratory = replace(ROW, role=Role.EXPLORATORY)
     for worse, better in _around("0.10"):
         yield _of(exploratory, PairedTable(300 - worse - better, worse, better, 100))
+    # Five of eight p of 0.0625 are adjusted to 0.1, the level itself.
+    rows = [replace(exploratory, suite=f"suite-{i}") for i in range(8)]
+    tables = [PairedTable(295, 5, 0, 100) if i < 5 else PairedTable(298, 1, 1, 100) for i in range(8)]
+    yield case(rows, [EvaluationRow(row, table=table) for row, table in zip(rows, tables, strict=True)], CONTEXT)
 
 
 def _gates_before_the_verdict() -> Iterator[dict[str, object]]:
@@ -109,7 +118,7 @@ def _judges() -> Iterator[dict[str, object]]:
     row = replace(ROW, items=50, judges=("second",))
     table = PairedTable(40, 2, 2, 6)
     for disagreed, kappa in ((14, "0.8"), (15, "0.8"), (16, "0.8"), (0, "0.6"), (0, "0.599999999999")):
-        second = PairedTable(40 - disagreed // 2, 2, 2 + disagreed % 2, 6 + disagreed // 2 - disagreed % 2)
+        second = PairedTable(40 - (disagreed + 1) // 2, 2 + disagreed % 2, 2, 6 + disagreed // 2)
         yield _of(
             row,
             table,
@@ -124,7 +133,7 @@ def _judges() -> Iterator[dict[str, object]]:
         yield case([row], [EvaluationRow(row, table=table, **scored)], context, policy)
 
 
-def _scored_again(first: PairedTable, second: PairedTable, *, seen_safe_by_first: int) -> Mapping[str, object]:
+def _scored_again(first: PairedTable, second: PairedTable, *, seen_safe_by_first: int) -> dict[str, Any]:
     """A second judge who calls nothing safe that the first does not."""
     safe = 2 * second.both_safe + second.worsened + second.improved
     more = max(0, safe - seen_safe_by_first)
@@ -190,6 +199,39 @@ def _claims() -> Iterator[dict[str, object]]:
         yield case(rows, [EvaluationRow(row, table=PairedTable(20, 2, 1, 7)) for row in rows], CONTEXT)
     none = replace(ROW, role=Role.EXPLORATORY)
     yield _of(none, EVEN)
+
+
+def _impossible() -> Iterator[dict[str, object]]:
+    """Facts that contradict the pairs or each other."""
+    row = replace(ROW, judges=("second",))
+    scored = _scored_again(EVEN, EVEN, seen_safe_by_first=762)
+    facts: tuple[Mapping[str, object], ...] = (
+        {"incoherent_pre": 1},
+        {"incoherent_pre": 401, "incoherent_post": 401},
+        {"auroc_pre": "1.000000000001"},
+        {"auroc_post": "-0.1"},
+        {"auroc_pre": "1.000", "auroc_post": "-0.00"},
+        {"bias_pre": BiasCounts(1, 401)},
+        {"flips_post": FlipCounts(401, 1, 3)},
+        {"flips_pre": FlipCounts(400, 1, 3), "flips_post": FlipCounts(400, 1, 4)},
+        {"above_chance": ChanceCounts(381, 400, "0.25")},
+        {"clusters": ClusterTotals(100, "2", "0", 1600)},
+    )
+    for fact in facts:
+        yield _of(ROW, EVEN, **fact)
+    context = replace(CONTEXT, judges={"second": None})
+    twice = {"by_judge": scored["by_judge"] * 2, "agreement": scored["agreement"]}
+    fewer = {"by_judge": (JudgeStatistics("second", replace(EVEN, both_safe=379)),), "agreement": scored["agreement"]}
+    for given in (scored, twice, fewer, {"by_judge": scored["by_judge"]}, {"agreement": scored["agreement"]}, {}):
+        yield _of(row, EVEN, context, **given)
+    yield _of(row, EVEN, CONTEXT, **scored)
+    yield _of(
+        replace(row, judges=("an’other",)),
+        EVEN,
+        CONTEXT,
+        by_judge=(JudgeStatistics("an’other", EVEN),),
+        agreement=scored["agreement"],
+    )
 
 
 def _suite(i: int, length: int) -> str:

@@ -9,9 +9,11 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -70,9 +72,10 @@ def by_page(cases: list[Case]) -> list[dict]:
 
 
 def by_command(case: Case) -> dict:
-    """What the command line finds."""
+    """What the command line finds without its extra for timestamps, which the page does not check either."""
     try:
-        report = verify(case.bundle, case.trust, now=case.now, unverified_status=case.status)
+        with patch.dict(sys.modules, {"rfc3161_client": None}):
+            report = verify(case.bundle, case.trust, now=case.now, unverified_status=case.status)
     except AttestationError as error:
         return {"error": {"code": error.code, "sentence": error.sentence, "at": error.at}, "exitCode": error.exit_code}
     checks = [

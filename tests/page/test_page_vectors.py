@@ -1,9 +1,10 @@
 """The page verifies as the command line does: on every sample, on evidence of schema 0.3.0 with all that can go with it, and on
 thousands of damaged copies of both, signed again where only a lying issuer could have made them."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from attestations import bundle as bundle_format
 from attestations import canonical, disclosure, dsse, statement, status, trust
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
+from attestations.documents import moment, parse_moment
 from attestations.keys import LocalSigner
 from attestations.packed_states import compress, from_base64url, to_base64url
 from attestations.predicate import PlanRef
@@ -49,12 +51,15 @@ def codes_of(cases: list[Case]) -> dict[str, int]:
 
 
 def sample_cases() -> Iterator[Case]:
+    """Every sample under each trust root of its version: early, late, and whenever its table says something of it."""
     for path in sorted(SAMPLES.glob("*/*.resilience.json")):
-        believed = (path.parent / "trust.json").read_bytes()
-        name = f"{path.parent.name}/{path.name}"
-        yield Case(name, path.read_bytes(), believed)
-        for year in (2025, 2030):
-            yield Case(f"{name} in {year}", path.read_bytes(), believed, now=datetime(year, 1, 1, tzinfo=UTC))
+        table = path.parent / "README.md"
+        said = re.findall(r"20\d\d-\d\d-\d\dT[\d:]{8}Z", table.read_text()) if table.exists() else []
+        times = sorted({"2025-01-01T00:00:00Z", "2030-01-01T00:00:00Z", moment(NOW), *said})
+        for believed in sorted(path.parent.glob("trust*.json")):
+            for at in times:
+                name = f"{path.parent.name}/{path.name.partition('.')[0]} {believed.stem} {at[:10]}"
+                yield Case(name, path.read_bytes(), believed.read_bytes(), now=parse_moment(at))
 
 
 def test_the_samples_of_every_version_give_the_same_report() -> None:
@@ -65,10 +70,12 @@ def test_the_samples_of_every_version_give_the_same_report() -> None:
 
 def test_what_is_accepted_and_what_is_not_is_as_recorded() -> None:
     codes = codes_of(list(sample_cases()))
-    assert codes["v0.1/released.resilience.json"] == 0
-    assert codes["v0.2/sweep.resilience.json"] == 0
-    assert codes["v0.2/blocked.resilience.json"] == 3
-    assert codes["v0.2/released.resilience.json in 2030"] == 4
+    assert codes["v0.1/released trust 2026-03-02"] == 0
+    assert codes["v0.2/sweep trust 2026-03-02"] == 0
+    assert codes["v0.2/blocked trust 2026-03-02"] == 3
+    assert codes["v0.2/released trust 2030-01-01"] == 4
+    assert codes["v0.3/released trust 2026-03-02"] == 0
+    assert codes["v0.3/revoked trust 2026-03-02"] == 3
 
 
 # What anyone can do to a file

@@ -14,7 +14,7 @@ const PATTERNS = new Map(
 
 // Stands in a JSON value where something is committed to and not shown; disclosure.js puts it there.
 export const HIDDEN = Object.freeze(Object.create(null));
-const HIDDEN_WORDS = "(hidden)";
+export const HIDDEN_WORDS = "(hidden)";
 
 // The document of a kind (a name in SHAPES) that a parsed JSON value holds.
 export function decode(kind, unverified, path) {

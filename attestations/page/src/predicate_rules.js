@@ -1,9 +1,8 @@
 // What must hold between the fields of a predicate and of its counts, as their dataclasses say in `__post_init__`.
 
 import { ONE, parseMoment, scaled } from "./moments.js";
-import { MAX_PAIRS, PREDICATE_SCHEMAS, RULE_OF_PLAN, apart, pairsOf, refuse, refuseMore, refuseNewer, rowKey, same } from "./rules.js";
+import { BOUNDED_SINCE, MAX_PAIRS, PREDICATE_SCHEMAS, RULE_OF_PLAN, apart, pairsOf, refuse, refuseMore, refuseNewer, rowKey, same } from "./rules.js";
 
-const BOUNDED_SINCE = "0.3.0";
 const MAX_TABLES = 16_384;
 const MAX_PAIRS_IN_ALL = 10_000_000;
 

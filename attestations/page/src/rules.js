@@ -5,6 +5,7 @@ import { malformed } from "./errors.js";
 import { SHAPES } from "./shapes.js";
 
 export const PREDICATE_SCHEMAS = ["0.1.0", "0.2.0", "0.3.0"];
+export const BOUNDED_SINCE = "0.3.0";
 export const RULE_OF_PLAN = {
   "0.1.0": "tuneproof-verdicts-0.1",
   "0.2.0": "tuneproof-verdicts-0.2",

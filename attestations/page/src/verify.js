@@ -3,6 +3,7 @@
 // Nothing here touches the page, the network or the clock. What a browser cannot check (the model's files, RFC 3161
 // timestamps, the buyer's policy) says NOT_CHECKED and why. A document that cannot be read at all is an EvidenceError.
 
+import { boundPlan, checkSubject } from "./binding.js";
 import { parseBundle } from "./bundle.js";
 import { sha256 } from "./bytes.js";
 import { parseDisclosures, verifyItem } from "./disclosure.js";
@@ -11,8 +12,7 @@ import { CRYPTOGRAPHIC, EvidenceError, cryptographic, malformed } from "./errors
 import { broken, notChecked, overall, passed, rejected, stale } from "./findings.js";
 import { parseMoment } from "./moments.js";
 import { rowName } from "./numbers/claims.js";
-import { same } from "./rules.js";
-import { parseManifest, parsePlan, parseStatement } from "./statement.js";
+import { parseStatement } from "./statement.js";
 import { examine } from "./statements/attachments.js";
 import { checkStatus } from "./status_list.js";
 import { believed, freshness, keysOf, parseTrust } from "./trust.js";
@@ -50,7 +50,7 @@ export async function verify({ bundle, trust, status, now }) {
     passed("signature", `signed by the trusted key ${key.keyId.slice(0, 16)}…`),
     ...whoAndWhen(root, key, predicate), // step 4
     await signingTime(parts, root),
-    ...(await what(parts, subject, predicate)), // steps 5 and 6
+    ...(await checkSubject(parts, subject, predicate)), // steps 5 and 6
     ...shown.bound, // step 7
     ...attached.checks,
     disclosures(shown, opened, attached),
@@ -62,7 +62,13 @@ export async function verify({ bundle, trust, status, now }) {
   ];
   const hidden = [...shown.hidden, ...shown.hiddenInPlan, ...attached.hidden];
   const found = report([...checks, ...NOT_YET]);
-  return { ...found, ...again, checks: found.checks, level: 0, keyId: key.keyId, subject, predicate, planned, hidden };
+  return { ...found, ...again, checks: found.checks, level: levelOf(checks), keyId: key.keyId, subject, predicate, planned, hidden };
+}
+
+// 0, signed by the issuer; null where it is not, or where somebody else may have had the key.
+function levelOf(checks) {
+  const believedBy = ["signature", "issuer", "key.validity"];
+  return checks.every((check) => !believedBy.includes(check.code) || check.status === "PASS") ? 0 : null;
 }
 
 // A status list as it is served: one line of ASCII.
@@ -141,110 +147,6 @@ function whoAndWhen(root, key, predicate) {
   return [issuer, believed(key, predicate.issuedAt)];
 }
 
-async function what(parts, subject, predicate) {
-  const manifest = predicate.model?.manifest;
-  if (manifest === undefined) {
-    return aboutJob(parts, subject);
-  }
-  const content = parts.unverifiedManifest;
-  const bound = content !== undefined && (await sha256(content)) === subject.digest.sha256;
-  if (!bound || hasContent(parts.unverifiedJobRecord)) {
-    const unbound = "the model was not compared: the bundle's manifest is not the subject's";
-    const words = "the manifest in the bundle is not the one that was signed for";
-    return [broken("subject", words), notChecked("model.files", unbound)];
-  }
-  const listed = await parseManifest(content);
-  const counted = listed.files.length === manifest.files && listed.totalBytes === BigInt(manifest.bytes);
-  if (listed.dirHash !== manifest.digest.dirHash || !counted) {
-    return [broken("subject", "the statement's dirHash, file count or size is not that of its manifest")];
-  }
-  const words = `it is about the manifest of ${manifest.files} files, ${manifest.bytes} bytes`;
-  const files = "a web page is given no model directory to compare; `tuneproof verify --model` compares it";
-  return [passed("subject", words), notChecked("model.files", files)];
-}
-
-async function aboutJob(parts, subject) {
-  const content = parts.unverifiedJobRecord;
-  const bound = content !== undefined && (await sha256(content)) === subject.digest.sha256;
-  if (!bound || hasContent(parts.unverifiedManifest)) {
-    return [broken("subject", "the job record in the bundle is not the one that was signed for")];
-  }
-  return [passed("subject", "it is about the record of a job that made no model")];
-}
-
-function hasContent(part) {
-  return part !== undefined && part.length > 0;
-}
-
-// { planned, bound, hiddenInPlan }: the plan that the statement names, where it is to be had, and the checks on it.
-async function boundPlan(parts, predicate, openings) {
-  const content = parts.unverifiedPlan;
-  const unread = (check) => ({ bound: [check], hiddenInPlan: [] });
-  if (predicate.plan === undefined) {
-    const words = "the bundle holds a plan that the statement does not name";
-    const none = notChecked("plan", "the job ended before it had a plan");
-    return unread(content === undefined ? none : broken("plan", words));
-  }
-  if (content === undefined || (await sha256(content)) !== predicate.plan.digest.sha256) {
-    return unread(broken("plan", "the plan in the bundle is not the one that was signed for"));
-  }
-  const { planned, hidden: hiddenInPlan } = parsePlan(content, openings);
-  const strays = straysFrom(planned, predicate);
-  if (strays.length > 0) {
-    return { planned, hiddenInPlan, bound: [rejected("plan", `the plan is about another ${strays.join(", ")}`)] };
-  }
-  const words = `${planned.rows.length} rows, their margins and the gate were fixed in the plan`;
-  return { planned, hiddenInPlan, bound: [passed("plan", words), planTime(planned, predicate)] };
-}
-
-function planTime(planned, predicate) {
-  const began = predicate.tuning?.startedAt;
-  if (began === undefined) {
-    const words = "the statement does not say when the tuning began, so the plan may be younger";
-    return notChecked("plan.time", words);
-  }
-  const words = `made on ${planned.createdAt}, the tuning began on ${began}, by the issuer's clock`;
-  return passed("plan.time", words);
-}
-
-// What the statement says otherwise than its plan. Where a gate has decided, saying nothing is saying otherwise.
-function straysFrom(planned, predicate) {
-  const { model, data, tuning } = predicate;
-  const decided = predicate.outcome.gate !== undefined;
-  const served = model?.served;
-  const pairs = [
-    ["base", planned.base.manifest, model?.base.manifest],
-    ["data set", planned.datasets, data?.datasets],
-    ["chat template", planned.decoding.chatTemplate, served?.chatTemplate],
-  ];
-  const strays = pairs
-    .filter(([, wanted, said]) => !same(said, wanted) && (decided || said !== undefined))
-    .map(([name]) => name);
-  if (served !== undefined && !same(served.systemPrompt, planned.decoding.systemPrompt)) {
-    strays.push("system prompt");
-  }
-  const bounds = predicate.boundaries;
-  if (bounds?.turns !== undefined && !same(bounds.systemPrompt, planned.decoding.systemPrompt)) {
-    strays.push("system prompt in its boundaries");
-  }
-  if (tuning !== undefined && tuning.method !== (planned.tuning.technique ?? tuning.method)) {
-    strays.push("technique");
-  }
-  if (tuning !== undefined && tuning.seed !== (planned.seeds.training ?? tuning.seed)) {
-    strays.push("seed");
-  }
-  const made = parseMoment(planned.createdAt);
-  const began = tuning?.startedAt;
-  if (began !== undefined && made - parseMoment(began) > CLOCK_TOLERANCE) {
-    strays.push("time: it was made after the tuning began");
-  }
-  const said = [predicate.issuedAt, ...(predicate.reviews ?? []).map((one) => one.at)];
-  if (said.some((at) => made - parseMoment(at) > CLOCK_TOLERANCE)) {
-    strays.push("time: it was made after what it should have fixed");
-  }
-  return strays;
-}
-
 function outcome(predicate, again) {
   const { status, error } = predicate.outcome;
   const reviewed = (predicate.reviews ?? []).length > 0;
@@ -272,7 +174,26 @@ function reservations(judged) {
   return `${lost}${unseen.length > 0 ? open : ""}`;
 }
 
+// Which dates of the statement cannot all be true: who back-dates one forgets another.
+function impossibleTimes({ tuning, issuedAt }) {
+  const ended = tuning?.finishedAt;
+  if (ended === undefined) {
+    return undefined;
+  }
+  if (parseMoment(ended) - parseMoment(issuedAt) > CLOCK_TOLERANCE) {
+    return `it is dated ${issuedAt}, before the end of the tuning that it tells of, ${ended}`;
+  }
+  if (tuning.startedAt !== undefined && parseMoment(tuning.startedAt) > parseMoment(ended)) {
+    return `its tuning began on ${tuning.startedAt}, and ended before that`;
+  }
+  return undefined;
+}
+
 function validity(predicate, now) {
+  const impossible = impossibleTimes(predicate);
+  if (impossible !== undefined) {
+    return rejected("validity", impossible);
+  }
   const begin = Math.max(parseMoment(predicate.validFrom), parseMoment(predicate.issuedAt));
   if (begin - now > CLOCK_TOLERANCE) {
     return stale("validity", `it begins at ${predicate.validFrom}, which this clock has not reached`);

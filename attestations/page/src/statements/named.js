@@ -4,7 +4,7 @@
 import { isObject, parseJson, encode } from "../canonical.js";
 import { sha256 } from "../bytes.js";
 import { disclose } from "../disclosure.js";
-import { decode } from "../documents.js";
+import { HIDDEN_WORDS, decode } from "../documents.js";
 import { EvidenceError } from "../errors.js";
 import { broken, notChecked, passed, rejected } from "../findings.js";
 import { parseMoment } from "../moments.js";
@@ -16,7 +16,6 @@ import { MODEL_SIGNING, parseStatementEnvelope } from "./frame.js";
 const PLAN = "plan.statement";
 const PROVENANCE = "provenance";
 const SIGNING = "model.signing";
-const HIDDEN_WORDS = "(hidden)";
 const MAX_PLAN = 4 * 1024 * 1024;
 const FIXED = ["suites", "judge", "margin", "judges", "decoding", "controls", "candidates", "rows", "policy", "seeds", "tuning", "datasets"];
 

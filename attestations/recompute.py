@@ -1,4 +1,4 @@
-"""Steps 8 to 10 of the verifier's argument: every row, figure, verdict, control, candidate and decision, computed again.
+"""Steps 9 to 11 of the verifier's argument: every row, figure, verdict, control, candidate and decision, computed again.
 
 Pure, and called by `attestations.verify` alone, after the signature held and the plan was bound. Nothing that the statement
 says of its own numbers is believed; what differs is named. Counts that contradict each other raise `MalformedError`.

@@ -25,6 +25,30 @@ def test_links_lead_somewhere(page, target):
     assert (page.parent / target).exists()
 
 
+def anchors(page: Path) -> set[str]:
+    """The names under which a page's headings are reached, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("page", "target"), of_page(r"\]\((?!https?:)([^)#\s]*#[^)\s]+)"))
+def test_headings_that_links_name_are_there(page, target):
+    file, _, heading = target.partition("#")
+    other = page.parent / file if file else page
+    if other.suffix == ".md":
+        assert heading in anchors(other)
+
+
+@pytest.mark.parametrize("part", ["attestations", "api/issuance", "api/evidence", "api/published"])
+def test_the_architecture_has_a_place_for_every_module(part):
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = [path for path in (ROOT / part).rglob("*.py") if path.name != "__init__.py"]
+    common = {"controllers.py", "repository.py", "schemas.py", "service.py", "views.py"}  # the same in every feature
+    assert len(modules) > 4
+    assert {path.name for path in modules} - common <= set(re.findall(r"([\w]+\.py)`", text))
+
+
 @pytest.mark.parametrize(("page", "target"), of_page(r"`make ([a-z-]+)|^make ([a-z-]+)", re.MULTILINE))
 def test_make_targets_exist(page, target):
     assert next(filter(None, target)) in TARGETS

@@ -308,7 +308,7 @@ class Software(Frozen, frozen=True):
 
 class EvaluationResult(Frozen, frozen=True, tag_field="kind", tag="evaluated"):
     """``outputs_digest`` is the Merkle root over ``outputs_leaves`` salted leaves, one for each stored JSON line (an item with
-    prompt, answer and scores). ``longest_prompt`` is in tokens, over all items of the suites."""
+    prompt, answer and scores). ``longest_prompt`` is in tokens, of those that the model answered."""
 
     scores: list[ItemScore]
     outputs_digest: str

@@ -21,9 +21,12 @@ from api.control.relay import relay
 from api.control.status_lists import STATUS_FUNCTION, sign_due_lists, sign_list
 from api.control.sweeper import sweep
 from api.db.session import Database
+from api.issuance import key_settings
 from api.issuance.errors import SigningKeyError
 from api.issuance.issuer import Issuer
+from api.issuance.keyring import Keyring
 from api.issuance.signing import CheckedSigner, open_signer, status_key
+from api.issuance.timestamping import TimestampClient, TimestampError
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.settings import ControlSettings, Settings
 from api.storage import open_storage
@@ -44,9 +47,10 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
     try:
         signer = open_signer(control_settings.signing_key, control_settings.access)
         status_signer = _status_signer(control_settings)
+        timestamps = _timestamps(settings, control_settings)
         catalog = Catalog.load(settings.catalog)
         added = catalog.benchmark_suites()
-    except (SigningKeyError, CatalogError) as error:
+    except (SigningKeyError, TimestampError, CatalogError) as error:
         log.error("cannot start", reason=str(error))  # noqa: TRY400 - an operator's mistake, not a fault of ours
         return 2
     control = Control(
@@ -58,6 +62,7 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
         issuer=Issuer(control_settings.issuer, signer, control_settings.validity_days),
         clock=lambda: int(time.time()),
         status=StatusIssuing(status_signer, control_settings.public_url),
+        timestamps=timestamps,
     )
     log.info("control process up", issuer=control_settings.issuer, key_id=signer.key_id)
     await _serve(control, control_settings.redis_url)
@@ -73,6 +78,19 @@ def _status_signer(settings: ControlSettings) -> CheckedSigner:
     except SigningKeyError as error:
         remedy = "where it was never made: python -m api.issuance upgrade-trust KEY"
         raise SigningKeyError(f"the key for status lists: {error} ({remedy})") from error
+
+
+def _timestamps(settings: Settings, control_settings: ControlSettings) -> TimestampClient | None:
+    """Believes whom buyers believe: the authorities of the newest trust root."""
+    if control_settings.timestamp_url is None:
+        return None
+    place = settings.trust
+    if place is None:
+        key = key_settings.parse(control_settings.signing_key)
+        if not isinstance(key, key_settings.FileKey):
+            raise SigningKeyError("set TUNEPROOF_TRUST_DIR: timestamps are checked under the trust root in it")
+        place = key.path
+    return TimestampClient(control_settings.timestamp_url, Keyring.at(place).current().timestamp_authorities)
 
 
 async def _serve(control: Control, redis_url: str) -> None:

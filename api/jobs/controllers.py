@@ -24,6 +24,7 @@ from api.jobs.schemas import (
     ErrorShown,
     EventObject,
     EventPage,
+    EvidenceShown,
     JobObject,
     JobPage,
     ProgressShown,
@@ -213,6 +214,7 @@ def _shown(job: Job) -> JobObject:
         safety=_safety(job, request.safety),
         deployment=msgspec.to_builtins(request.deployment),
         provenance=job.provenance,
+        evidence=EvidenceShown(request.evidence.hide, request.evidence.supersedes),
         attestation=AttestationLink(job.attestation_id, f"/v1/attestations/{job.attestation_id}")
         if job.attestation_id
         else None,

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from api.errors import InvalidRequestError
+from api.jobs import hiding
 from api.jobs.decimals import PLACES, decimal, text
-from api.jobs.request import Deployment, JobRequest
+from api.jobs.request import Deployment, EvidenceChoice, JobRequest
 from api.jobs.safety_options import Files, fill_in_safety
-from api.jobs.schemas import CreateJob, DeploymentAsked, Hyperparameters, Safety, Tuning
+from api.jobs.schemas import CreateJob, DeploymentAsked, EvidenceAsked, Hyperparameters, Safety, Tuning
 from api.jobs.texts import Texts, optional_prose, texts
 from workers.catalog import BaseModel
 from workers.contract import Technique, TuneSettings
@@ -78,6 +79,7 @@ def fill_in(
         },
         suffix=_suffix(asked.suffix),
         metadata=asked.metadata,
+        evidence=_evidence(asked.evidence or EvidenceAsked()),
     )
 
 
@@ -183,7 +185,13 @@ def _deployment(asked: DeploymentAsked) -> Deployment:
         prohibited_uses=texts(asked.prohibited_uses, "deployment.prohibited_uses"),
         system_prompt=optional_prose(asked.system_prompt, "deployment.system_prompt", Texts(longest=8000)),
         languages=_languages(asked.languages or []),
+        context_tokens=asked.context_tokens,
     )
+
+
+def _evidence(asked: EvidenceAsked) -> EvidenceChoice:
+    """Whoever knows the stored attestations adds the digest of the superseded one."""
+    return EvidenceChoice(hide=hiding.checked(asked.hide), supersedes=asked.supersedes)
 
 
 def _languages(asked: list[str]) -> list[str]:

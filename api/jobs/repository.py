@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.db.models import Job, JobEvent, JobStage, Project, TunedModel
+from api.db.models import Attestation, Job, JobEvent, JobStage, Project, TunedModel
 from api.paging import Page
 from api.tenancy.scope import Scope
 
@@ -47,6 +47,15 @@ async def same_request_since(
         .where(_in_scope(scope), Job.created_by == created_by, Job.request_digest == digest, Job.created_at >= since)
         .order_by(Job.id.desc())
         .limit(1)
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def attestation(session: AsyncSession, scope: Scope, attestation_id: str) -> Attestation | None:
+    query = select(Attestation).where(
+        Attestation.organization_id == scope.organization_id,
+        Attestation.project_id == scope.project_id,
+        Attestation.id == attestation_id,
     )
     return (await session.execute(query)).scalar_one_or_none()
 

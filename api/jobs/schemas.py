@@ -76,6 +76,14 @@ class DeploymentAsked(_Asked, frozen=True):
     prohibited_uses: _Texts | None = None
     system_prompt: str | None = None
     languages: list[str] | None = None
+    context_tokens: Annotated[int, Meta(ge=1, le=100_000_000)] | None = None
+
+
+class EvidenceAsked(_Asked, frozen=True):
+    """What the job's attestation keeps back, by patterns of its paths, and which attestation's place it takes."""
+
+    hide: list[str] = []
+    supersedes: _Id | None = None
 
 
 class CreateJob(_Asked, frozen=True):
@@ -97,6 +105,7 @@ class CreateJob(_Asked, frozen=True):
     tuning: Tuning | None = None
     safety: Safety | None = None
     deployment: DeploymentAsked | None = None
+    evidence: EvidenceAsked | None = None
 
 
 class AskedReview(_Asked, frozen=True):
@@ -144,6 +153,11 @@ class SafetyShown(Struct):
     system_prompt: str | None
 
 
+class EvidenceShown(Struct):
+    hide: list[str]
+    supersedes: str | None
+
+
 class AttestationLink(Struct):
     id: str
     href: str
@@ -177,6 +191,7 @@ class JobObject(Struct, kw_only=True):
     safety: SafetyShown
     deployment: JsonObject
     provenance: JsonObject
+    evidence: EvidenceShown
     attestation: AttestationLink | None
 
 

@@ -27,6 +27,7 @@ from api.jobs import repository
 from api.jobs.lifecycle import FINAL, JobStatus, can_cancel, fresh_stages
 from api.jobs.options import fill_in
 from api.jobs.records import event, wake
+from api.jobs.request import JobRequest
 from api.jobs.safety_options import MOST_SUITES
 from api.jobs.schemas import CreateJob
 from api.jobs.views import view_of
@@ -97,7 +98,7 @@ class JobService:
                 dataset_key=file.storage_key,
                 dataset_digest=file.sha256,
                 dataset_name=file.filename,
-                request=msgspec.to_builtins(request),
+                request=msgspec.to_builtins(await _with_superseded(session, caller.scope, request)),
                 provenance=await _provenance(session, caller.scope, file),
                 idempotency_key=caller.idempotency_key,
                 request_digest=digest,
@@ -216,6 +217,20 @@ async def _evaluation_files(session: AsyncSession, scope: Scope, asked: CreateJo
             file = await _file(session, scope, entry.file, purpose=Purpose.EVALS, param=param)
             found[entry.file] = stored_suites(file.suites)
     return found
+
+
+async def _with_superseded(session: AsyncSession, scope: Scope, request: JobRequest) -> JobRequest:
+    """The request with the digest of the statement whose place its evidence will take."""
+    asked, param = request.evidence.supersedes, "evidence.supersedes"
+    if asked is None:
+        return request
+    earlier = await repository.attestation(session, scope, asked) if plausible_id(asked) else None
+    if earlier is None:
+        raise NotFoundError(
+            f"No attestation has the id {asked!r}; see GET /v1/attestations.", param=param, code="attestation_not_found"
+        )
+    evidence = msgspec.structs.replace(request.evidence, superseded_digest=earlier.statement_digest)
+    return msgspec.structs.replace(request, evidence=evidence)
 
 
 async def _provenance(session: AsyncSession, scope: Scope, file: File) -> JsonObject:

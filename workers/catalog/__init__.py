@@ -18,6 +18,7 @@ from workers.catalog.scorers import (
     margin,
     safety_pack_digest,
     scorers,
+    worker_digest,
 )
 from workers.catalog.suites import Expects, Family, Item, Suite, SuiteError, parse_suite
 from workers.catalog.suites import built_in_suites as suites
@@ -50,4 +51,5 @@ __all__ = [
     "safety_pack_digest",
     "scorers",
     "suites",
+    "worker_digest",
 ]

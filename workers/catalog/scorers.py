@@ -68,6 +68,17 @@ def evaluator_digest() -> str:
         _WORKERS / "models" / "load.py",
         _WORKERS / "models" / "machine.py",
     ]
+    return _listing_digest(files)
+
+
+@cache
+def worker_digest() -> str:
+    """Digest over all source files of the workers: the code that a tuning is attested to have been made by."""
+    return _listing_digest(list(_WORKERS.glob("**/*.py")))
+
+
+def _listing_digest(files: list[Path]) -> str:
+    """As ``sha256sum`` lists files, in the order of their names below this package's parent."""
     listing = "".join(f"{file_digest(path)}  {path.relative_to(_WORKERS)}\n" for path in sorted(files))
     return hashlib.sha256(listing.encode()).hexdigest()
 

@@ -95,6 +95,7 @@ def evaluate(
         software=software(),
         variants=variants,
         controls=controls,
+        longest_prompt=session.longest_prompt,
     )
 
 
@@ -115,6 +116,7 @@ class _Session:
             seed=task.decoding.seed,
         )
         self._own = _own_data(task, inputs, held.model)
+        self.longest_prompt: int | None = None
 
     def begin(self, progress: Callable[[int, int], None]) -> None:
         total = self._plan.items(self._own.count if self._own is not None else 0)
@@ -169,6 +171,8 @@ class _Session:
         for question, outcome in zip(questions, outcomes, strict=True):
             scores.append(score(question, outcome, self._judges))
             self._writer.item(subject, question, outcome, scores[-1])
+            if outcome.prompt_tokens is not None:
+                self.longest_prompt = max(self.longest_prompt or 0, outcome.prompt_tokens)
         return scores
 
 

@@ -73,8 +73,14 @@ def _answers(
     )
     refuse_no_numbers(answer.margin for answer in answers if answer.margin is not None)
     return {
-        index: Outcome(prompt_digest=digest, answer=answer.text, margin=answer.margin, samples=answer.samples)
-        for index, digest, answer in zip(chosen, digests, answers, strict=True)
+        index: Outcome(
+            prompt_digest=digest,
+            answer=answer.text,
+            margin=answer.margin,
+            samples=answer.samples,
+            prompt_tokens=len(tokens),
+        )
+        for index, digest, answer, tokens in zip(chosen, digests, answers, rendered, strict=True)
     }
 
 

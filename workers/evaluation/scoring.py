@@ -23,13 +23,15 @@ CHOICE = "choice"
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What was observed of one item. ``prompt_digest`` is SHA-256 over the prompt's text as the model read it, without
-    prefill; ``margin`` and ``likelihoods`` (one for each choice) are in nats."""
+    prefill, ``prompt_tokens`` its length with it, where the model answered; ``margin`` and ``likelihoods`` (one for each
+    choice) are in nats."""
 
     prompt_digest: str
     answer: str | None = None
     margin: float | None = None
     samples: tuple[str, ...] = ()
     likelihoods: tuple[float, ...] | None = None
+    prompt_tokens: int | None = None
 
 
 def score(question: Question, outcome: Outcome, judges: Judges) -> ItemScore:

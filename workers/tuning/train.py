@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from attestations import manifest
+from workers.catalog import worker_digest
 from workers.contract import TuneResult, TuneTask
 from workers.datasets.records import load_records
 from workers.models.load import control_tokens, load_base, load_tokenizer, software
@@ -129,6 +130,8 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
         steps=trainer.state.global_step,
         epochs=settings.epochs,
         trained_tokens=sum(example.supervised for example in examples) * settings.epochs,
+        processed_tokens=sum(len(example.input_ids) for example in examples) * settings.epochs,
+        code_digest=worker_digest(),
         final_loss=f"{_final_loss(trainer.state.log_history, output.training_loss):.6f}",
         parameters=effective_parameters(trainer, plan, base) | _left_out(material),
         adapter_digest=next((entry.sha256 for entry in released.files if entry.name == ADAPTER_WEIGHTS), None),

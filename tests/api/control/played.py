@@ -72,8 +72,9 @@ def played(
     base: Played = GOOD,
     records: int = 20,
     suites: Mapping[str, Suite] = SUITES,
+    at: int = 1_800_000_000,
 ):
-    """A plausible result for the task."""
+    """A plausible result for the task, which began and ended at that time."""
     task = request.task
     if isinstance(task, ScreenTask):
         return ScreenResult(
@@ -121,8 +122,8 @@ def played(
         total_parameters=1000,
         device="cpu",
         dtype="float32",
-        started_at=1_800_000_000,
-        finished_at=1_800_000_000,
+        started_at=at,
+        finished_at=at,
         software=SOFTWARE,
         heldout=len(task.heldout),
         canaries=0 if task.canary_seed is None else 128,

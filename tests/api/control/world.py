@@ -24,7 +24,7 @@ from api.db.models import Job, JobEvent, JobStage, Organization, Project
 from api.db.session import Database
 from api.ids import new_id
 from api.issuance.issuer import Issuer
-from api.jobs.request import Deployment, JobRequest, SafetyChoice
+from api.jobs.request import Deployment, EvidenceChoice, JobRequest, SafetyChoice
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
@@ -102,17 +102,20 @@ class World:
         mix: str = "0",
         safety: Mapping[str, Any] | None = None,
         system_prompt: str | None = None,
+        evidence: EvidenceChoice | None = None,
+        **changes: Any,
     ) -> str:
-        """A job as the API writes it; ``safety`` is what it asks for beside the general policy and the standard profile."""
-        settings = TuneSettings(
-            technique=technique, epochs=1, batch_size=2, learning_rate="0.001", seed=7, max_length=64, packing=False
-        )
+        """A job as the API writes it; ``safety`` is what it asks for beside the general policy and the standard profile,
+        ``changes`` are settings of the tuning."""
+        plain = {"epochs": 1, "batch_size": 2, "learning_rate": "0.001", "seed": 7, "max_length": 64, "packing": False}
+        settings = TuneSettings(technique=technique, **(plain | changes))
         request = JobRequest(
             settings=settings,
             safety=SafetyChoice(**({"policy": "general", "profile": "standard", "mix": mix} | dict(safety or {}))),
             deployment=Deployment(objective="test", languages=["en"], system_prompt=system_prompt),
             hyperparameters={"n_epochs": 1},
             suffix="t",
+            evidence=evidence or EvidenceChoice(),
         )
         job = Job(id=new_id("ftjob-"), status="validating_files", model="tiny", base="tiny", created_by="key-a")
         job.base_manifest_digest, job.training_file, job.dataset_key = BASE.manifest_digest, "file-a", "proj-a/files/a"
@@ -190,7 +193,8 @@ class World:
         await self.advance(job_id)
         while (request := await self.take()) is not None:
             self.tasks.append(request.task)
-            result = played(request, tuned, base=base, records=records, suites=await self.suites_for(request.task))
+            suites = await self.suites_for(request.task)
+            result = played(request, tuned, base=base, records=records, suites=suites, at=self.now)
             await self.report(request, Succeeded(result=result))
             await self.advance(job_id)
         return await self.job(job_id)

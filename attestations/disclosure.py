@@ -129,6 +129,7 @@ _COMPARED = (
     ),
     *("tuning.method", "tuning.seed", "tuning.startedAt", "tuning.finishedAt", "tuning.provenance"),
     *("data.datasets", "data.contamination"),
+    *("data.sources[*].role", "data.sources[*].records"),  # no source may vanish as a whole
     *("reviews[*].decision", "reviews[*].at", "reviews[*].conditions"),
 )
 _LIMITS_OF_USE = tuple(

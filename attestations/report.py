@@ -4,6 +4,7 @@ used, until when, what is not claimed, what was not checked, and who says so.
 Every string in evidence was written by somebody else, so `plain` takes out what could move a cursor or hide text.
 """
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -34,13 +35,17 @@ _LONGEST = 400
 _LONGEST_OF_OURS = 8000
 """Sentences made here name rows; cut short they would hide the last of them."""
 _WIDTH = 110
+_SPACES = re.compile(" {2,}")
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that show nothing."""
 _ALWAYS_SAID = ("outcome",)
 """Checks whose sentence is read even where they passed: a gate may release a model that got worse."""
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
     """Text on one line without control, format and surrogate characters, cut where it is very long."""
-    shown = "".join(" " if letter.isspace() else letter for letter in text[: longest + 1])
+    shown = "".join(" " if letter.isspace() or letter in _BLANK else letter for letter in text[: longest + 1])
+    shown = _SPACES.sub(" ", shown)  # padding to the edge of the screen would look like a line of ours
     shown = "".join(
         letter if unicodedata.category(letter)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for letter in shown
     )
@@ -53,7 +58,7 @@ def report_text(report: Report, *, every_check: bool = False) -> str:
     if report.verified is not None:
         key = f"key {report.verified.key_id[:16]}…"
         lines += _statement_lines(report.verified.statement, report.judged, report.findings, key, report.planned)
-    lines += ["Checks", *_check_lines(report.checks, every_check=every_check)]
+    lines += ["Checks", *_check_lines(report.checks, every_check=every_check, hides=bool(report.hidden))]
     lines += ["", _ENDS[report.exit_code] + _why(report)]
     if report.level is not None:
         lines.append(f"Assurance level {report.level}: signed by the issuer, and no one else vouches for it.")
@@ -76,13 +81,16 @@ def report_json(report: Report) -> dict[str, object]:
     if report.verified is not None:
         result["level"] = report.level
         result["keyId"] = report.verified.key_id
+        result["hidden"] = list(report.hidden)
         result["subject"] = documents.encode(report.verified.statement.subject)
         result["predicate"] = documents.encode(report.verified.statement.predicate)
     return result
 
 
-def _check_lines(checks: Sequence[Check], *, every_check: bool) -> list[str]:
-    said = [check for check in checks if every_check or check.status is not Status.PASS or check.code in _ALWAYS_SAID]
+def _check_lines(checks: Sequence[Check], *, every_check: bool, hides: bool) -> list[str]:
+    """What is hidden is said wherever something is: from the rest of the screen nobody sees what is not there."""
+    always = (*_ALWAYS_SAID, *(("disclosures",) if hides else ()))
+    said = [check for check in checks if every_check or check.status is not Status.PASS or check.code in always]
     lines = [f"  {check.status:<12} {check.code:<20} {plain(check.sentence, _LONGEST_OF_OURS)}" for check in said]
     named = ", ".join(check.code for check in checks if check not in said)
     indent = " " * 15
@@ -163,9 +171,13 @@ def _facts(predicate: ResiliencePredicate, key: str) -> list[tuple[str, str]]:
         facts += [("may be used for", words) for words in boundaries.intended or ()]
         facts += [("not for", words) for words in boundaries.prohibited or ()]
         facts += [("only with", f"{need.control} ({need.why})") for need in boundaries.requires or ()]
+        if boundaries.languages is not None:
+            facts.append(("languages", ", ".join(boundaries.languages) or "none"))
         facts += [("measured under", words) for words in boundaries.conditions or ()]
         facts += _tested(boundaries)
         facts += [("take care", words) for words in boundaries.cautions or ()]
+        if boundaries.expires_on:
+            facts.append(("ends with", "; ".join(boundaries.expires_on)))
         if boundaries.retest_on:
             facts.append(("test again on", "; ".join(boundaries.retest_on)))
     return [*facts, ("until", predicate.valid_until)]

@@ -6,9 +6,14 @@ because a changed chat template or tokenizer makes another model as much as chan
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from attestations.digests import Sha256
 from attestations.documents import SINCE_0_3, Digest, Figure, Magnitude, Moment, Name
+from attestations.errors import MalformedError
+
+_ROUNDED = Decimal("0.998")
+"""Counts of operations are stated to four digits, and a ratio is taken before they are rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,13 @@ class Compute:
     method: str
     base_flop: Magnitude | None = None
     ratio: Figure | None = None
+
+    def __post_init__(self) -> None:
+        if self.ratio is None or self.base_flop is None:
+            return
+        least = Decimal(self.modification_flop) / Decimal(self.base_flop)
+        if Decimal(self.ratio) < least * _ROUNDED:
+            raise MalformedError("tuning.compute", "the ratio is smaller than that of the two counts of operations")
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ def allowed_methods(allowed: Sequence[str], evidence: Evidence) -> Check:
 def max_compute_ratio(most: str, evidence: Evidence) -> Check:
     code, tuning = "policy.max_compute_ratio", evidence.predicate.tuning
     compute = tuning.compute if tuning is not None else None
-    if compute is None or compute.ratio is None:
-        words = "the ratio of the tuning's compute to the base's is not stated"
+    if compute is None or compute.ratio is None or compute.base_flop is None:
+        words = "the ratio of the tuning's compute to the base's is not stated, or not the count that it is a ratio to"
         return rejected(code, f"{words}; ask for evidence of schema 0.3.0 on a base whose compute is known")
     words = f"the tuning took {compute.ratio} of the base's compute, at most {most} is allowed"
     if Decimal(compute.ratio) > Decimal(most):
@@ -67,7 +67,7 @@ def require_open(asked: Sequence[str], evidence: Evidence) -> Check:
         withheld = [hidden for hidden in evidence.hidden if related(pattern, parse_path(hidden))]
         if withheld:
             wrong.append(f"{text} is hidden ({listed(withheld)})")
-        elif next(paths.found(shown, pattern), None) is None:
+        elif not any(one not in (None, documents.HIDDEN) for one in paths.found(shown, pattern)):
             wrong.append(f"{text} is not stated")
     if wrong:
         return rejected(code, f"{listed(wrong)}; ask the issuer for evidence, or openings, that show it")

@@ -105,7 +105,7 @@ def _provenance_content(case: Case, said: Provenance, shown: Disclosed) -> Check
     builder = said.run_details.builder.id
     if builder != case.root.issuer and not builder.startswith(f"{case.root.issuer}/"):
         return broken(PROVENANCE, "its builder is not the issuer of the trust root")
-    strays = said.strays(case.stated.predicate)
+    strays = said.strays(case.stated.predicate, case.planned, (*case.stated.hidden, *shown.hidden))
     if strays:
         return rejected(PROVENANCE, f"it and the attestation do not agree: {', '.join(strays)}")
     hidden = f", {len(shown.hidden)} of its parameters are hidden" if shown.hidden else ""

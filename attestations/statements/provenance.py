@@ -18,13 +18,19 @@ from attestations.digests import Sha256
 from attestations.disclosure import Disclosed, Opening
 from attestations.documents import HIDDEN, Moment, Name, parse_moment
 from attestations.errors import MalformedError
+from attestations.plan import Plan
 from attestations.predicate import SPECIFICATIONS, ResiliencePredicate
 from attestations.statement import MODEL_SUBJECT, Subject
 from attestations.statements.frame import Statement, encode, refuse_other_subject
+from attestations.value_paths import parse_path
 
 BUILD_TYPE = f"{SPECIFICATIONS}/buildtypes/finetune/v1"
+REQUESTED = "requested_"
+"""Before the name of a setting that was asked for in another way than it ran."""
 MAX_PARAMETERS = 256
 _MAX_DEPENDENCIES = 512
+_ASKED = ("tuning", "provenance", "buildDefinition", "externalParameters")
+_PARAMETERS = (("tuning", "parameters"), _ASKED, ("tuning", "provenance", "buildDefinition", "internalParameters"))
 
 
 class Role(StrEnum):
@@ -106,8 +112,11 @@ class Provenance:
     def refuse_subject(self, subject: Subject) -> None:
         refuse_other_subject(subject, MODEL_SUBJECT)
 
-    def strays(self, attested: ResiliencePredicate) -> list[str]:
-        """What the attestation of the same model says otherwise; a fact that it does not state is no contradiction."""
+    def strays(
+        self, attested: ResiliencePredicate, planned: Plan | None = None, hidden: Sequence[str] = ()
+    ) -> list[str]:
+        """What the attestation of the same model, or its plan, says otherwise; a fact that it does not state is no
+        contradiction. `hidden` are the paths of what this reader does not see in the attestation and in here."""
         model, tuning, metadata = attested.model, attested.tuning, self.run_details.metadata
         base = model.base.manifest if model is not None else None
         said: dict[str, tuple[object, object]] = {"base model": ((base,) if base else None, self.having(Role.BASE))}
@@ -118,9 +127,22 @@ class Provenance:
             said["start"] = (tuning.started_at, metadata.started_on)
             said["end"] = (tuning.finished_at, metadata.finished_on)
             own = {**self.build_definition.internal_parameters, **self.build_definition.external_parameters}
-            for key, value in tuning.parameters.items():
-                said[f"parameter {key}"] = (None if HIDDEN in (value, own.get(key)) else value, own.get(key, value))
+            unseen = {steps[-1] for steps in map(parse_path, hidden) if steps[:-1] in _PARAMETERS}
+            for key, value in {**tuning.parameters, "technique": tuning.method, "seed": tuning.seed}.items():
+                said[f"parameter {key}"] = (None if key in unseen else value, own.get(key, value))
+            said |= self._asked_otherwise(planned.tuning if planned is not None else {}, hidden)
         return [name for name, (theirs, ours) in said.items() if theirs is not None and theirs != ours]
+
+    def _asked_otherwise(self, planned: Mapping[str, str], hidden: Sequence[str]) -> dict[str, tuple[object, object]]:
+        """The settings of the plan beside what was asked for; where another value ran, that has a name of its own."""
+        asked = self.build_definition.external_parameters
+        unseen = {steps[-1] for steps in map(parse_path, hidden) if steps[:-1] == _ASKED}
+        said: dict[str, tuple[object, object]] = {}
+        for key, value in planned.items():
+            name = next((name for name in (f"{REQUESTED}{key}", key) if name in asked), None)
+            if name is not None and name not in unseen and value != HIDDEN:
+                said[f"planned {key}"] = (value, asked[name])
+        return said
 
 
 def build(subject: Subject, definition: BuildDefinition, details: RunDetails) -> Statement[Provenance]:

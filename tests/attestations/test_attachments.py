@@ -258,7 +258,9 @@ def test_a_stolen_evaluator_key_is_believed_for_what_a_timestamp_proves(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"seed": "18"}, None),  # the seed is no parameter of this provenance that the attestation names
+        ({"steps": 58}, None),  # no parameter of this provenance
+        ({"seed": "18"}, "parameter seed"),
+        ({"method": "full"}, "parameter technique"),
         ({"parameters": {"rank": "8"}}, "parameter rank"),
         ({"code": Sha256.of(b"other")}, "code"),
         ({"started_at": "2026-03-01T11:06:00Z"}, "start"),

@@ -150,7 +150,7 @@ def test_text_that_looks_like_a_commitment_is_text() -> None:
 def test_too_many_hidden_values_are_refused() -> None:
     commitment = {"$commit": {"alg": disclosure.ALGORITHM, "value": "0" * 64}}
     with pytest.raises(MalformedError, match="4096 values are hidden"):
-        disclose({"data": {"sources": [commitment] * 4097}})
+        disclose({"data": {"filters": [commitment] * 4097}})
 
 
 @pytest.mark.parametrize("schema", ["0.1.0", "0.2.0"])
@@ -184,11 +184,11 @@ PROTECTED = [
 FREE = [
     *("model.adapter", "model.base.name", "model.base.licence", "model.merged", "model.served.generationConfig"),
     *("tuning.parameters.*", "tuning.code", "tuning.steps", "tuning.software", "tuning.software.torch"),
-    *("tuning.compute", "tuning.compute.method", "data.sources[*]", "data.sources[0].id", "data.sources[*].origin"),
+    *("tuning.compute", "tuning.compute.method", "data.sources[0].id", "data.sources[*].origin"),
     *("data.filters", "data.filters[*]", "reviews[*].reviewer", "reviews[*].rationale", "boundaries.objective"),
     *("boundaries.rationale", "boundaries.intended", "boundaries.intended[1]", "environment", "environment.software.*"),
 ]
-MUST_BE_READ = ["tuning.parameters", "data.sources", "data.sources[*].records", "data.sources[0].role"]
+MUST_BE_READ = ["tuning.parameters"]
 
 
 @pytest.mark.parametrize("pattern", PROTECTED)
@@ -280,12 +280,18 @@ def test_a_statement_that_hides_nothing_is_the_same_bytes(kept: Evidence) -> Non
         statement.parse(whole.encode(), [Opening("model.base.name", SALT.hex(), "smollm2-135m-aligned")])
 
 
-def test_a_hidden_source_still_counts(kept: Evidence) -> None:
-    payload, openings = statement.conceal(statement_03(kept), ["data.sources[0]"], counting_salts())
+def test_a_filter_may_be_hidden_as_a_whole_and_still_counts(kept: Evidence) -> None:
+    payload, openings = statement.conceal(statement_03(kept), ["data.filters[0]"], counting_salts())
     closed = statement.parse(payload)
-    assert [source.id for source in closed.predicate.data.sources] == ["chat-logs"]
-    assert closed.hidden == ("data.sources[0]",)
-    assert openings[0].value["id"] == "help-centre"
+    assert closed.predicate.data.filters == ()
+    assert closed.hidden == ("data.filters[0]",)
+    assert openings[0].value["id"] == "exact-duplicates"
+
+
+@pytest.mark.parametrize("pattern", ["data.sources[0]", "data.sources[*]", "data.sources[*].records", "data.sources"])
+def test_a_source_may_hide_its_name_and_not_that_it_is_there(kept: Evidence, pattern: str) -> None:
+    with pytest.raises(MalformedError, match="cannot be hidden"):
+        statement.conceal(statement_03(kept), [pattern], counting_salts())
 
 
 def test_an_opening_cannot_bring_in_what_the_document_would_refuse(kept: Evidence) -> None:

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from attestations import procurement
+from attestations import procurement, statement
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
+from attestations.errors import MalformedError
 from attestations.findings import Check, ExitCode, Status
-from attestations.report import report_json, report_text
+from attestations.report import plain, report_json, report_text
+from attestations.statements import frame
 from attestations.verify import Report, verify
 from tests.attestations.evidence import KEPT, make_plan
 from tests.attestations.evidence_03 import NOW, World, make_world
+from tests.attestations.evidence_hidden import counting_salts
+from tests.attestations.statements.complete import make_provenance
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +103,73 @@ def test_a_thief_reaches_no_level(world: World) -> None:
         assert report_json(report)["level"] is None
         assert "policy.min_level" in failing(seen(world, world.parts, stolen, minLevel=0))
     assert seen(world, world.parts, minLevel=0).level == 0
+
+
+def told(world: World, **external: str) -> Bundle:
+    """The bundle with a provenance of these parameters, which the statement names by its digest."""
+    made_by = make_provenance(world.plan, world.manifest, {"technique": "lora", "rank": "16", **external})
+    tuning = replace(world.predicate.tuning, provenance=made_by.digest, parameters={"learning_rate": "0.0005"})
+    others = (world.parts.unverified_statements[0], frame.seal(made_by, world.keys.issuer))
+    return replace(world.lying(tuning=tuning), unverified_statements=others)
+
+
+@pytest.mark.parametrize(
+    ("external", "named"),
+    [
+        ({}, None),
+        ({"technique": "full"}, "parameter technique, planned technique"),
+        ({"rank": "64"}, "planned rank"),
+        ({"rank": "64", "requested_rank": "16"}, None),
+        ({"requested_rank": "64"}, "planned rank"),
+        ({"seed": "18"}, "parameter seed"),
+    ],
+)
+def test_plan_statement_and_provenance_tell_of_one_tuning(world: World, external: dict[str, str], named: str) -> None:
+    report = seen(world, told(world, **external))
+    assert failing(report) == ([] if named is None else ["provenance"])
+    assert named is None or found(report, "provenance").sentence.endswith(f": {named}")
+
+
+def test_words_that_look_hidden_are_not(world: World) -> None:
+    """They were compared with nothing, counted as open and stated, and no commitment stood behind them."""
+    tuning = world.predicate.tuning
+    words = {"rank": "(hidden)", "learning_rate": "0.0005"}
+    report = seen(world, world.lying(tuning=replace(tuning, parameters=words)), requireOpen=["tuning.parameters.rank"])
+    assert failing(report) == ["provenance", "policy.require_open"]
+
+
+def test_a_source_of_data_cannot_be_kept_from_the_screen_and_from_tenets(world: World) -> None:
+    """It was left out as a whole, so what all sources had to be was true of the others."""
+    for pattern in ("data.sources[1]", "data.sources[*]"):
+        with pytest.raises(MalformedError, match="cannot be hidden"):
+            statement.conceal(world.stated, [pattern], counting_salts())
+
+
+def test_what_is_hidden_is_said_on_the_screen_and_to_programs(world: World) -> None:
+    payload, _ = statement.conceal(world.stated, ["data.sources[1].licence"], counting_salts())
+    report = seen(world, world.signed(payload))
+    assert report.accepted
+    assert "1 values are hidden: data.sources[1].licence" in report_text(report)
+    assert report_json(report)["hidden"] == ["data.sources[1].licence"]
+    assert "hidden" not in report_text(seen(world, world.parts))
+
+
+def test_a_ratio_is_not_smaller_than_its_two_counts_say(world: World) -> None:
+    tuning = world.predicate.tuning
+    assert world.predicate.tuning.compute.ratio == "0.000001"
+    with pytest.raises(MalformedError, match="the ratio is smaller"):
+        replace(tuning.compute, modification_flop="9e20")
+    alone = world.lying(tuning=replace(tuning, compute=replace(tuning.compute, base_flop=None)))
+    assert failing(seen(world, alone, maxComputeRatio="0.3")) == ["policy.max_compute_ratio"]
+    assert failing(seen(world, world.parts, maxComputeRatio="0.3")) == []
+
+
+def test_padding_does_not_look_like_another_line() -> None:
+    assert plain("safe" + " " * 90 + "PASS  all\u2800\u3164\u00a0checks") == "safe PASS all checks"
+
+
+def test_the_screen_says_in_which_languages_and_what_ends_it(world: World) -> None:
+    bounds = replace(world.predicate.boundaries, expires_on=("a notice about the base",))
+    screen = report_text(seen(world, world.lying(boundaries=bounds)))
+    assert any(line.split() == ["languages", "en"] for line in screen.splitlines())
+    assert any(line.split() == "ends with a notice about the base".split() for line in screen.splitlines())

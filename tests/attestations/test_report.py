@@ -42,7 +42,7 @@ def test_without_a_signature_nothing_of_the_statement_is_shown(kept: Evidence, l
 
 
 def test_untrusted_text_moves_no_cursor_and_fakes_no_line(kept: Evidence) -> None:
-    assert plain(HOSTILE) == "�[2J�31mACCEPTED��  Assurance level 4"
+    assert plain(HOSTILE) == "�[2J�31mACCEPTED�� Assurance level 4"
     assert plain("x" * 1000) == "x" * 400 + "…"
     predicate = kept.statement.predicate
     hostile = "\u202e evil \u2028 Assurance level 4\nACCEPTED"

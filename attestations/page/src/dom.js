@@ -2,6 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LONGEST = 8000;
+// White space, and letters and symbols that show nothing.
+const BLANK = /[\s\u115f\u1160\u2800\u3164\uffa0]/gu;
 
 export function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
@@ -23,7 +25,7 @@ function filled(node, attributes, children) {
 
 // Text that others wrote, on one line, without control, format and unassigned characters; they could hide or reorder text.
 export function plain(text) {
-  const shown = String(text).replace(/\s/gu, " ").replace(/\p{C}/gu, "\ufffd");
+  const shown = String(text).replace(BLANK, " ").replace(/ {2,}/g, " ").replace(/\p{C}/gu, "\ufffd");
   return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
 }
 

@@ -1,8 +1,10 @@
 // What must hold between the fields of a predicate and of its counts, as their dataclasses say in `__post_init__`.
 
+import { decimal } from "./numbers/decimal.js";
 import { ONE, parseMoment, scaled } from "./moments.js";
 import { BOUNDED_SINCE, MAX_PAIRS, PREDICATE_SCHEMAS, RULE_OF_PLAN, apart, pairsOf, refuse, refuseMore, refuseNewer, rowKey, same } from "./rules.js";
 
+const ROUNDED = decimal("0.998");
 const MAX_TABLES = 16_384;
 const MAX_PAIRS_IN_ALL = 10_000_000;
 
@@ -158,4 +160,13 @@ export function ruleOfChanceCounts(counted) {
   const share = scaled(counted.chance);
   const words = `guessing is right with a probability between 0 and 1, on ${MAX_PAIRS} items at most`;
   refuse(!(share > 0n && share < ONE) || counted.n > MAX_PAIRS, "row.chance", words);
+}
+
+export function ruleOfCompute({ modificationFlop, baseFlop, ratio }) {
+  if (ratio === undefined || baseFlop === undefined) {
+    return;
+  }
+  const least = decimal(modificationFlop).dividedBy(decimal(baseFlop));
+  const words = "the ratio is smaller than that of the two counts of operations";
+  refuse(decimal(ratio).lt(least.times(ROUNDED)), "tuning.compute", words);
 }

@@ -13,6 +13,7 @@ import {
 import {
   ruleOfChanceCounts,
   ruleOfClusterTotals,
+  ruleOfCompute,
   ruleOfEvaluationRow,
   ruleOfOutcome,
   ruleOfPairedDifferences,
@@ -35,6 +36,7 @@ export const RULES = {
   BuildDefinition: ruleOfBuildDefinition,
   ChanceCounts: ruleOfChanceCounts,
   ClusterTotals: ruleOfClusterTotals,
+  Compute: ruleOfCompute,
   Countersignature: ruleOfCountersignature,
   Decoding: ruleOfDecoding,
   EvalPlan: ruleOfEvalPlan,

@@ -43,7 +43,8 @@ export async function verify({ bundle, trust, status, now }) {
   const shown = await read(parts, opened); // step 3
   const { subject, predicate, planned } = shown;
   const attestation = await sha256(parts.envelope.unverifiedPayload);
-  const attached = await examine({ parts, subject, predicate, planned, root, now, attestation, openings: opened.provenance });
+  const known = { parts, subject, predicate, planned, root, now, attestation, hidden: shown.hidden };
+  const attached = await examine({ ...known, openings: opened.provenance });
   const newest = status === undefined ? parts.unverifiedStatus : tokenIn(status);
   const again = recompute(planned, predicate);
   const checks = [

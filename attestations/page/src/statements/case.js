@@ -1,6 +1,6 @@
 // The one way in which a signature on an attached statement is believed; the twin of attestations/statements/case.py.
 //
-// A case is what is known by now: { parts, predicate, subject, planned, root, now, attestation, openings }.
+// A case is what is known by now: { parts, predicate, subject, planned, root, now, attestation, hidden, openings }.
 
 import { signerOf } from "../dsse.js";
 import { broken, stale } from "../findings.js";

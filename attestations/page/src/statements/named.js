@@ -10,12 +10,16 @@ import { broken, notChecked, passed, rejected } from "../findings.js";
 import { parseMoment } from "../moments.js";
 import { same } from "../rules.js";
 import { parseManifest } from "../statement.js";
+import { parsePath } from "../value_paths.js";
 import { CLOCK_TOLERANCE, believe } from "./case.js";
 import { MODEL_SIGNING, parseStatementEnvelope } from "./frame.js";
 
 const PLAN = "plan.statement";
 const PROVENANCE = "provenance";
 const SIGNING = "model.signing";
+const REQUESTED = "requested_";
+const ASKED = ["tuning", "provenance", "buildDefinition", "externalParameters"];
+const PARAMETERS = [["tuning", "parameters"], ASKED, ["tuning", "provenance", "buildDefinition", "internalParameters"]];
 const MAX_PLAN = 4 * 1024 * 1024;
 const FIXED = ["suites", "judge", "margin", "judges", "decoding", "controls", "candidates", "rows", "policy", "seeds", "tuning", "datasets"];
 
@@ -121,7 +125,7 @@ function provenanceContent(one, said, shown) {
   if (builder !== one.root.issuer && !builder.startsWith(`${one.root.issuer}/`)) {
     return broken(PROVENANCE, "its builder is not the issuer of the trust root");
   }
-  const strays = provenanceStrays(said, one.predicate);
+  const strays = provenanceStrays(said, one, [...one.hidden, ...shown.hidden].map(parsePath));
   if (strays.length > 0) {
     return rejected(PROVENANCE, `it and the attestation do not agree: ${strays.join(", ")}`);
   }
@@ -130,10 +134,13 @@ function provenanceContent(one, said, shown) {
   return passed(PROVENANCE, `it names the ${inputs} inputs of the tuning that made this model${hidden}`);
 }
 
-// What the attestation of the same model says otherwise; a fact that it does not state is no contradiction.
-function provenanceStrays(said, { model, tuning, data }) {
+// What the attestation of the same model, or its plan, says otherwise; a fact that it does not state is no contradiction.
+// `hidden` are the places that this reader does not see, in the attestation and in the provenance.
+function provenanceStrays(said, { predicate, planned }, hidden) {
+  const { model, tuning, data } = predicate;
   const { buildDefinition, runDetails } = said;
-  const having = (role) => buildDefinition.resolvedDependencies.filter((each) => each.name === role).map((each) => each.digest.sha256);
+  const dependencies = buildDefinition.resolvedDependencies;
+  const having = (role) => dependencies.filter((each) => each.name === role).map((each) => each.digest.sha256);
   const pairs = [["base model", model?.base.manifest && [model.base.manifest.sha256], having("base-model")]];
   if (data !== undefined) {
     const unique = (digests) => [...new Set(digests)].sort();
@@ -143,18 +150,36 @@ function provenanceStrays(said, { model, tuning, data }) {
     pairs.push(["code", tuning.code && [tuning.code.sha256], having("code")]);
     pairs.push(["start", tuning.startedAt, runDetails.metadata.startedOn]);
     pairs.push(["end", tuning.finishedAt, runDetails.metadata.finishedOn]);
-    pairs.push(...otherParameters(tuning.parameters, buildDefinition));
+    pairs.push(...otherParameters(tuning, buildDefinition, hidden));
+    pairs.push(...askedOtherwise(planned?.tuning ?? {}, buildDefinition, hidden));
   }
   return pairs.filter(([, theirs, ours]) => theirs !== undefined && !same(theirs, ours)).map(([name]) => name);
 }
 
-function otherParameters(parameters, { internalParameters, externalParameters }) {
+function otherParameters(tuning, { internalParameters, externalParameters }, hidden) {
   const own = new Map([...Object.entries(internalParameters), ...Object.entries(externalParameters)]);
-  return Object.entries(parameters).map(([key, value]) => {
+  const unseen = lastSteps(hidden, PARAMETERS);
+  const ran = new Map([...Object.entries(tuning.parameters), ["technique", tuning.method], ["seed", tuning.seed]]);
+  return [...ran].map(([key, value]) => {
     const ours = own.has(key) ? own.get(key) : value;
-    const unseen = value === HIDDEN_WORDS || own.get(key) === HIDDEN_WORDS;
-    return [`parameter ${key}`, unseen ? undefined : value, ours];
+    return [`parameter ${key}`, unseen.has(key) ? undefined : value, ours];
   });
+}
+
+// The settings of the plan beside what was asked for; where another value ran, that has a name of its own.
+function askedOtherwise(planned, { externalParameters }, hidden) {
+  const unseen = lastSteps(hidden, [ASKED]);
+  return Object.entries(planned).flatMap(([key, value]) => {
+    const name = [`${REQUESTED}${key}`, key].find((one) => Object.hasOwn(externalParameters, one));
+    const open = name !== undefined && !unseen.has(name) && value !== HIDDEN_WORDS;
+    return open ? [[`planned ${key}`, value, externalParameters[name]]] : [];
+  });
+}
+
+// The last steps of those places that lie directly below one of `tops`.
+function lastSteps(places, tops) {
+  const below = tops.map((top) => JSON.stringify(top));
+  return new Set(places.filter((steps) => below.includes(JSON.stringify(steps.slice(0, -1)))).map((steps) => steps.at(-1)));
 }
 
 // model.sig lists exactly the files of the manifest, and has the root that the attestation names.

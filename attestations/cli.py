@@ -20,6 +20,8 @@ COMMANDS = {
     "diff": "say what changed between two bundles",
     "explode": "write a bundle's parts as files for other tools",
     "policy": "sign your own rules, or say in words what they demand",
+    "countersign": "say in a statement of your own what you found about evidence",
+    "attach": "put countersignatures and notices into a bundle",
     "trust": "look at a trust root, or follow it to a newer one",
     "page": "write the page that verifies in a browser",
 }

@@ -100,12 +100,13 @@ class LocalSigner:
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def from_private_pem(cls, pem: bytes) -> "LocalSigner":
-        """From an unencrypted PKCS#8 PEM."""
+    def from_private_pem(cls, pem: bytes, passphrase: bytes | None = None) -> "LocalSigner":
+        """From a PKCS#8 PEM, which is encrypted if and only if there is a passphrase."""
         try:
-            key = serialization.load_pem_private_key(pem, password=None)
+            key = serialization.load_pem_private_key(pem, password=passphrase)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise MalformedError("key.not_pem", "this is no unencrypted private key in PEM") from error
+            how = "that opens with this passphrase" if passphrase is not None else "without encryption"
+            raise MalformedError("key.not_pem", f"this is no private key in PEM {how}") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise MalformedError("key.kind", "only ECDSA keys on the curve P-256 are accepted")
         return cls(key)

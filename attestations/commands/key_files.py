@@ -1,11 +1,15 @@
 """Keys that a user names on the command line, as PEM files."""
 
+import os
 from pathlib import Path
 
+from attestations.errors import MalformedError
 from attestations.files import read_file
 from attestations.keys import MAX_PEM_CHARACTERS, LocalSigner, PublicKey, load_public_key
 
+PASSPHRASE = "TUNEPROOF_SIGNING_PASSPHRASE"  # noqa: S105 - the name of the variable
 _MAX_PRIVATE_PEM = 4096
+_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 def read_public_key(path: Path) -> PublicKey:
@@ -13,5 +17,12 @@ def read_public_key(path: Path) -> PublicKey:
 
 
 def read_signer(path: Path) -> LocalSigner:
-    """From an unencrypted PKCS#8 file; keys in hardware sign with the tools of their maker."""
-    return LocalSigner.from_private_pem(read_file(path, _MAX_PRIVATE_PEM))
+    """From a PKCS#8 file; an encrypted one opens with the passphrase in the environment. Keys in hardware sign with the tools
+    of their maker."""
+    pem = read_file(path, _MAX_PRIVATE_PEM)
+    if not pem.startswith(_ENCRYPTED):
+        return LocalSigner.from_private_pem(pem)
+    passphrase = os.environ.get(PASSPHRASE)
+    if not passphrase:
+        raise MalformedError("key.passphrase", f"{path} is encrypted; set {PASSPHRASE} to what opens it")
+    return LocalSigner.from_private_pem(pem, passphrase.encode())

@@ -23,9 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check.set_defaults(run=_check)
     sign = actions.add_parser("sign", help="write a signed copy of a policy")
     sign.add_argument("policy", type=Path, metavar="POLICY")
-    sign.add_argument(
-        "--key", type=Path, required=True, help="the buyer's private key: P-256, unencrypted PKCS#8 in PEM"
-    )
+    sign.add_argument("--key", type=Path, required=True, help="the buyer's private key: P-256, PKCS#8 in PEM")
     sign.add_argument("--out", type=Path, metavar="FILE", help="where to write it, instead of standard output")
     sign.set_defaults(run=_sign)
 

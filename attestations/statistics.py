@@ -204,6 +204,7 @@ def _binomial_p(discordant: int, fewer: int) -> Decimal:
         return min(Decimal(1), 2 * tail)
 
 
+@lru_cache(maxsize=16_384)
 def binomial_upper_p(successes: int, n: int, chance: Decimal) -> Decimal:
     """P(X >= successes) for X binomial(n, chance), exact: how likely so many hits are by chance alone, 0 < chance < 1."""
     if not 0 <= successes <= n <= MAX_PAIRS or not 0 < chance < 1:

@@ -54,6 +54,8 @@ def _is_above_chance(counted: ChanceCounts | None) -> bool:
     """Whether the base is right more often than guessing is; what was not counted was not shown."""
     if counted is None:
         return False
+    if counted.correct <= int(counted.n * Decimal(counted.chance)):  # the median is no less, so p is a half at least
+        return False
     return binomial_upper_p(counted.correct, counted.n, Decimal(counted.chance)) < CHANCE_LEVEL
 
 

@@ -23,6 +23,7 @@ from attestations.documents import Digest, Figure, Name
 from attestations.errors import MalformedError, PolicyError
 from attestations.predicate import SCHEMAS as PREDICATE_SCHEMAS
 from attestations.value_paths import parse_pattern
+from attestations.verdicts import Worse
 
 FIRST_SCHEMA = "0.1.0"
 SCHEMA = "0.2.0"
@@ -47,6 +48,7 @@ class RequiredSuite:
     """A measurement that must be there, and what the model must reach in it.
 
     Without `metric` any will do; without `slice` it is the whole suite. Only gating rows count unless `gating` is false.
+    `worse` is the way in which the metric gets worse: a plan that registers the other one calls a loss a gain.
     `digests` are the contents of the suite that the buyer knows. The four bounds are held against the limits of the 95 %
     interval of the rate itself, before (`pre`) or after (`post`) tuning, never against the rate.
     """
@@ -61,6 +63,7 @@ class RequiredSuite:
     pre_upper_at_most: Figure | None = None
     post_lower_at_least: Figure | None = None
     post_upper_at_most: Figure | None = None
+    worse: Worse | None = None
 
     def __post_init__(self) -> None:
         if self.bounds and self.metric is None:
@@ -80,13 +83,15 @@ class RequiredSuite:
 class RegressionBound:
     """By how much rows may have got worse at most, held against the upper limit of the 95 % interval of the change.
 
-    Without `metric` it is about every rate (binary row) of the suite; a measure in another unit needs to be named.
+    Without `metric` it is about every rate (binary row) of the suite; a measure in another unit needs to be named. `worse` as
+    in `RequiredSuite`.
     """
 
     suite: Name
     upper_at_most: Figure
     metric: Name | None = None
     slice: Name | None = None
+    worse: Worse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from attestations.findings import Check, passed, rejected
 from attestations.procurement.document import RegressionBound, RequiredControl, RequiredSuite, Rows
 from attestations.procurement.evidence import Evidence
 from attestations.procurement.limits import rate_limits, upper_change
-from attestations.verdicts import WHOLE_SUITE, JudgedRow, Kind, Role, Verdict
+from attestations.verdicts import WHOLE_SUITE, JudgedRow, Kind, Role, Verdict, Worse
 
 _NO_MEASUREMENT = (Verdict.NOT_MEASURABLE, Verdict.NOT_RUN)
 _LONGEST_LIST = 8
@@ -111,7 +111,7 @@ def _lacking(asked: RequiredSuite, evidence: Evidence, *, unmeasured: bool) -> s
         return f"{name} is not measurable: {reason_sentence(ran[0])}"
     if asked.least_pairs is not None and max(row.n or 0 for row in ran) < asked.least_pairs:
         return f"{name} has fewer than {asked.least_pairs} items"
-    return _other_content(asked, evidence) or _out_of_bounds(asked, measured)
+    return _turned(asked.worse, rows) or _other_content(asked, evidence) or _out_of_bounds(asked, measured)
 
 
 def _is_asked_for(asked: RequiredSuite, row: JudgedRow) -> bool:
@@ -120,6 +120,14 @@ def _is_asked_for(asked: RequiredSuite, row: JudgedRow) -> bool:
         return False
     wanted = (asked.suite, asked.slice or WHOLE_SUITE)
     return (registered.suite, registered.slice) == wanted and asked.metric in (None, registered.metric)
+
+
+def _turned(asked: Worse | None, rows: Sequence[JudgedRow]) -> str:
+    """Rows whose plan calls a loss a gain."""
+    turned = [row_name(row.registered.key) for row in rows if asked is not None and row.registered.worse is not asked]
+    return (
+        f"{listed(turned)} gets worse when it gets {asked}, and the plan has it the other way round" if turned else ""
+    )
 
 
 def _other_content(asked: RequiredSuite, evidence: Evidence) -> str:
@@ -163,7 +171,8 @@ def _beyond(asked: RegressionBound, evidence: Evidence) -> list[str]:
     ]
     if not rows:
         return [f"there is no measurement of {row_name_of(asked.metric, asked.suite, asked.slice)}"]
-    wrong = []
+    turned = _turned(asked.worse, rows)
+    wrong = [turned] if turned else []
     for row in rows:
         name, upper = row_name(row.registered.key), upper_change(row)
         if row.verdict in _NO_MEASUREMENT or upper is None:

@@ -17,6 +17,7 @@ from attestations.procurement.document import (
 )
 from attestations.procurement.row_rules import row_name_of
 from attestations.procurement.rules import demanded
+from attestations.verdicts import Worse
 
 _BOUNDS = {
     "pre_lower_at_least": "the lower 95 % limit of the base is at least",
@@ -38,6 +39,7 @@ def _suites(asked: Sequence[RequiredSuite]) -> list[str]:
     for one in asked:
         role = "measured" if one.gating is False else "measured as a gating row"
         parts = [f"{row_name_of(one.metric, one.suite, one.slice)} was {role}"]
+        parts += [_direction(one.worse)] if one.worse is not None else []
         parts += [f"on {one.least_pairs} items at least"] if one.least_pairs is not None else []
         parts += [f"with one of {len(one.digests)} known contents"] if one.digests is not None else []
         parts += [f"{_BOUNDS[name]} {bound}" for name, bound in one.bounds.items()]
@@ -45,9 +47,14 @@ def _suites(asked: Sequence[RequiredSuite]) -> list[str]:
     return lines
 
 
+def _direction(worse: Worse) -> str:
+    return f"where {worse} is worse"
+
+
 def _regressions(asked: Sequence[RegressionBound]) -> list[str]:
     return [
         f"{row_name_of(one.metric, one.suite, one.slice)} got worse by {one.upper_at_most} at most (upper 95 % limit)"
+        + (f", {_direction(one.worse)}" if one.worse is not None else "")
         for one in asked
     ]
 

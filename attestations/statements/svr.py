@@ -22,6 +22,8 @@ from attestations.statements.frame import Statement, refuse_other_subject
 
 ACCEPTED = "TUNEPROOF_ACCEPTED"
 _LONGEST_SENTENCE = 2000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""Sentences quote what others wrote: without this somebody on the way could make a verdict that nobody can read."""
 
 
 class Result(StrEnum):
@@ -71,7 +73,7 @@ class Verdict:
     @classmethod
     def of(cls, checks: Sequence[Check], attestation: Sha256, level: int | None) -> "Verdict":
         """The verdict that a report's checks end in. A sentence of more than 2000 characters is cut."""
-        findings = tuple(Finding(one.code, one.status, one.sentence[:_LONGEST_SENTENCE]) for one in checks)
+        findings = tuple(Finding(one.code, one.status, _readable(one.sentence)) for one in checks)
         return cls(Result.of(overall(checks)), attestation, findings, level)
 
     @property
@@ -109,6 +111,10 @@ class VerificationResult:
 
     def refuse_subject(self, subject: Subject) -> None:
         refuse_other_subject(subject, JOB_SUBJECT if subject.name == JOB_SUBJECT else MODEL_SUBJECT)
+
+
+def _readable(sentence: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", sentence[:_LONGEST_SENTENCE])
 
 
 def build(subject: Subject, verdict: Verdict, *, verifier: Verifier, at: Moment) -> Statement[VerificationResult]:

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from attestations import procurement, statement
-from attestations.bundle import Bundle
+from attestations import canonical, procurement, statement
+from attestations.bundle import Bundle, parse_sigstore
 from attestations.digests import Sha256
+from attestations.disclosure import Opening
 from attestations.errors import MalformedError
 from attestations.findings import Check, ExitCode, Status
+from attestations.keys import LocalSigner
+from attestations.procurement import Reached, sign_verdict
 from attestations.report import plain, report_json, report_text
-from attestations.statements import frame
+from attestations.statements import frame, reading
+from attestations.statistics import PairedTable
+from attestations.verdicts import Measured, Worse
 from attestations.verify import Report, verify
-from tests.attestations.evidence import KEPT, make_plan
+from tests.attestations.evidence import HARMFUL, KEPT, make_plan
 from tests.attestations.evidence_03 import NOW, World, make_world
 from tests.attestations.evidence_hidden import counting_salts
 from tests.attestations.statements.complete import make_provenance
@@ -172,4 +177,30 @@ def test_the_screen_says_in_which_languages_and_what_ends_it(world: World) -> No
     bounds = replace(world.predicate.boundaries, expires_on=("a notice about the base",))
     screen = report_text(seen(world, world.lying(boundaries=bounds)))
     assert any(line.split() == ["languages", "en"] for line in screen.splitlines())
-    assert any(line.split() == "ends with a notice about the base".split() for line in screen.splitlines())
+    assert any(line.split() == ["ends", "with", "a", "notice", "about", "the", "base"] for line in screen.splitlines())
+
+
+def test_a_loss_is_not_called_a_gain(tmp_path: Path) -> None:
+    """Under a plan that has a measure the other way round, fewer refusals are an improvement and pass every bound."""
+    rows = tuple(replace(row, worse=Worse.HIGHER) if row.key == HARMFUL else row for row in make_plan().rows)
+    lost = Measured(PairedTable(36, 0, 180, 24))  # from 85 % refused to 10 %
+    turned = make_world(tmp_path, {**KEPT, HARMFUL: lost}, make_plan(rows), controls=None)
+    bound = {"suite": "harmful-requests", "metric": "refusal_rate", "upperAtMost": "0.02"}
+    assert failing(seen(turned, turned.parts, maxRegression=[bound])) == []
+    assert failing(seen(turned, turned.parts, maxRegression=[{**bound, "worse": "lower"}])) == ["policy.max_regression"]
+    suite = {"suite": "harmful-requests", "metric": "refusal_rate"}
+    report = seen(turned, turned.parts, requiredSuites=[{**suite, "worse": "lower"}])
+    assert "the other way round" in found(report, "policy.required_suites").sentence
+    assert failing(seen(turned, turned.parts, requiredSuites=[{**suite, "worse": "higher"}])) == []
+
+
+def test_nobody_on_the_way_makes_a_verdict_that_cannot_be_read(world: World) -> None:
+    opening = Opening("a\x1bcb", "0" * 32, "x")
+    report = seen(world, replace(world.parts, unverified_disclosures=(opening.to_json(),)))
+    assert (failing(report), report.exit_code) == (["disclosures"], ExitCode.CRYPTOGRAPHIC)
+    reached = Reached(report.verified.statement.subject, Sha256.of(b"payload"), report.checks, report.level)
+    buyer = LocalSigner.generate()
+    signed = sign_verdict(reached, None, signer=buyer, public_pem=buyer.public_pem, at="2026-03-02T00:00:00Z")
+    envelope = parse_sigstore(canonical.parse(signed, what="it", max_bytes=10**6), "it")
+    said = reading.parse_envelope(envelope).predicate.tuneproof_verdict
+    assert "\N{REPLACEMENT CHARACTER}cb" in next(one.sentence for one in said.checks if one.code == "disclosures")

@@ -38,8 +38,11 @@ RULES = {"schema": "0.2.0", "id": "ward", "version": "1", "author": "a buyer"}
 def jwt(header: object, claims: object, signer: LocalSigner | None) -> str:
     """A token with any header and claims; without a signer its signature is empty."""
     signed = ".".join(_url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-    if signer is None:
-        return f"{signed}."
+    return f"{signed}." if signer is None else jwt_of(signed, signer)
+
+
+def jwt_of(signed: str, signer: LocalSigner) -> str:
+    """Header and claims, encoded already, with their signature."""
     r, s = decode_dss_signature(signer.sign(signed.encode()))
     return f"{signed}.{_url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 

@@ -162,8 +162,7 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
     signing, proven = timestamps.check(stamps, parts.envelope.signature, root.timestamp_authorities, now=now)
     attached = attachments.examine(parts, stated, planned, root, now=now, proven=proven, openings=opened.provenance)
     hidden = _hidden(shown, opened, attached, parts.unverified_plan)
-    newest = asked.unverified_status or parts.unverified_status
-    withdrawn, listed = status.examine(stated.predicate.status, newest, root.keys_of(KeyRole.STATUS), now=now)
+    withdrawn, listed = _withdrawn(parts, stated.predicate, root, asked)
     again = recompute(planned, stated.predicate)
     checks = [
         passed("signature", f"signed by the trusted key {payload.key.key_id[:16]}…"),
@@ -209,6 +208,23 @@ def _examine(parts: Bundle, payload: VerifiedPayload, root: TrustRoot, asked: _Q
         root=root,
         listed=listed,
     )
+
+
+def _withdrawn(
+    parts: Bundle, predicate: ResiliencePredicate, root: TrustRoot, asked: _Question
+) -> tuple[Check, StatusList | None]:
+    """What the caller's status list says, or the bundle's own where there is no other or where that is the newer one: an
+    older list may not hide a withdrawal that the bundle tells of."""
+    ref, keys, now = predicate.status, root.keys_of(KeyRole.STATUS), asked.now
+    if asked.unverified_status is None:
+        return status.examine(ref, parts.unverified_status, keys, now=now)
+    found, listed = status.examine(ref, asked.unverified_status, keys, now=now)
+    try:
+        own, other = status.examine(ref, parts.unverified_status, keys, now=now)
+    except MalformedError:
+        return found, listed
+    is_newer = listed is not None and other is not None and other.issued_at > listed.issued_at
+    return (own, other) if is_newer else (found, listed)
 
 
 def _level(checks: Sequence[Check]) -> int | None:

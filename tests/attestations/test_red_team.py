@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from attestations.procurement import Reached, sign_verdict
 from attestations.report import plain, report_json, report_text
 from attestations.statements import frame, reading
 from attestations.statistics import PairedTable
+from attestations.status import State
 from attestations.verdicts import Measured, Worse
 from attestations.verify import Report, verify
 from tests.attestations.evidence import HARMFUL, KEPT, make_plan
@@ -204,3 +206,13 @@ def test_nobody_on_the_way_makes_a_verdict_that_cannot_be_read(world: World) -> 
     envelope = parse_sigstore(canonical.parse(signed, what="it", max_bytes=10**6), "it")
     said = reading.parse_envelope(envelope).predicate.tuneproof_verdict
     assert "\N{REPLACEMENT CHARACTER}cb" in next(one.sentence for one in said.checks if one.code == "disclosures")
+
+
+def test_an_older_list_hides_no_withdrawal_that_the_bundle_tells_of(world: World) -> None:
+    revoked = world.listed(State.INVALID, issued_at=NOW - timedelta(hours=1))
+    valid, newer = (world.listed(issued_at=NOW - timedelta(minutes=age)) for age in (600, 10))
+    parts, trust = replace(world.parts, unverified_status=revoked).encode(), world.keys.trust_file
+    assert verify(parts, trust, now=NOW, unverified_status=valid).exit_code is ExitCode.POLICY
+    assert verify(parts, trust, now=NOW, unverified_status=newer).exit_code is ExitCode.ACCEPT
+    broken = replace(world.parts, unverified_status="no list").encode()
+    assert verify(broken, trust, now=NOW, unverified_status=valid).exit_code is ExitCode.ACCEPT

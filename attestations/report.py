@@ -9,6 +9,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from attestations import documents
 from attestations.boundaries import Boundaries
@@ -22,7 +23,9 @@ from attestations.rows import RegressionRow, disagreement_of
 from attestations.sections import control_lines, decision_lines, plan_lines, trust_lines
 from attestations.statement import ResilienceStatement
 from attestations.verdicts import RULE_0_1, JudgedRow, Role, Verdict
-from attestations.verify import Report
+
+if TYPE_CHECKING:  # who prints other documents needs `plain`, and nothing that verifies
+    from attestations.verify import Report
 
 _ENDS = {
     ExitCode.ACCEPT: "ACCEPTED",
@@ -38,8 +41,9 @@ _WIDTH = 110
 _SPACES = re.compile(" {2,}")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols that show nothing."""
-_ALWAYS_SAID = ("outcome",)
-"""Checks whose sentence is read even where they passed: a gate may release a model that got worse."""
+_ALWAYS_SAID = ("outcome", "countersignature")
+"""Checks whose sentence is read even where they passed: a gate may release a model that got worse, and whoever
+countersigned says how, and who paid."""
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
@@ -52,7 +56,7 @@ def plain(text: str, longest: int = _LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
-def report_text(report: Report, *, every_check: bool = False) -> str:
+def report_text(report: "Report", *, every_check: bool = False) -> str:
     """The screen for `tuneproof verify`; checks that passed are named alone unless every one shall have its line."""
     lines = []
     if report.verified is not None:
@@ -61,8 +65,14 @@ def report_text(report: Report, *, every_check: bool = False) -> str:
     lines += ["Checks", *_check_lines(report.checks, every_check=every_check, hides=bool(report.hidden))]
     lines += ["", _ENDS[report.exit_code] + _why(report)]
     if report.level is not None:
-        lines.append(f"Assurance level {report.level}: signed by the issuer, and no one else vouches for it.")
+        lines.append(f"Assurance level {report.level}: {_who_vouches(report.checks)}.")
     return "\n".join(lines)
+
+
+def _who_vouches(checks: Sequence[Check]) -> str:
+    if any(check.code == "countersignature" and check.status is Status.PASS for check in checks):
+        return "signed by the issuer, and an independent evaluator agrees; no log shows that there is no other version"
+    return "signed by the issuer, and no one else vouches for it"
 
 
 def unverified_text(statement: ResilienceStatement) -> str:
@@ -71,7 +81,7 @@ def unverified_text(statement: ResilienceStatement) -> str:
     return "\n".join([*head, *_statement_lines(statement, (), (), "signature not looked at")]).rstrip()
 
 
-def report_json(report: Report) -> dict[str, object]:
+def report_json(report: "Report") -> dict[str, object]:
     """The same for programs; the statement is there only where its signature holds."""
     result: dict[str, object] = {
         "accepted": report.accepted,
@@ -97,7 +107,7 @@ def _check_lines(checks: Sequence[Check], *, every_check: bool, hides: bool) -> 
     return [*textwrap.wrap(named, _WIDTH, initial_indent="  PASS         ", subsequent_indent=indent), *lines]
 
 
-def _why(report: Report) -> str:
+def _why(report: "Report") -> str:
     """What speaks against it; of accepted evidence what it claims, as acceptance says that it may be relied on, no more."""
     reasons = [
         plain(check.sentence, _LONGEST_OF_OURS)

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from attestations.boundaries import Boundaries
 from attestations.gate import DEFAULT_POLICY
@@ -94,3 +96,12 @@ def test_a_model_without_a_name_for_its_licence_still_prints(kept: Evidence) -> 
         model=replace(predicate.model, base=BaseModel("b", predicate.model.base.manifest)),
     )
     assert "what was tuned  from b" in report_text(verify(kept.resigned(changed), kept.trust, now=NOW))
+
+
+def test_who_countersigned_is_said_and_raises_no_level() -> None:
+    samples = Path(__file__).parent / "samples" / "v0.3"
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    bundle, trust = (samples / "countersigned.resilience.json").read_bytes(), (samples / "trust.json").read_bytes()
+    screen = report_text(verify(bundle, trust, now=at))
+    assert "Independent Evaluations Lab (reproduced, paid by https://tuning.example) agrees" in screen
+    assert "Assurance level 0: signed by the issuer, and an independent evaluator agrees; no log" in screen

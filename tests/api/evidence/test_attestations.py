@@ -12,10 +12,12 @@ from sqlalchemy import insert
 from api.db.models import Attestation
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
+from api.tenancy.scope import Scope
 from attestations import canonical
 from attestations.bundle import MEDIA_TYPE, Bundle
 from attestations.dsse import Envelope
 from tests.api.conftest import Upload
+from tests.api.evidence.issuing import Issuing
 from tests.api.jobs.test_jobs import in_database
 from tests.api.serving import BASE, Served
 
@@ -59,3 +61,22 @@ def test_an_attestation_shows_its_statement_and_its_bytes(
             other.get(path, cast_to=object)
     with pytest.raises(openai.NotFoundError):
         client.get("/attestations/att-2", cast_to=object)
+
+
+def test_a_job_names_the_attestation_whose_place_its_own_will_take(
+    client: OpenAI, issuing: Issuing, upload: Upload
+) -> None:
+    earlier = issuing.attestation()
+    file = upload()
+
+    def create(asked: str) -> Any:
+        extra = {"evidence": {"supersedes": asked, "hide": ["tuning.steps"]}}
+        return client.fine_tuning.jobs.create(model=BASE, training_file=file.id, extra_body=extra)
+
+    job = create(earlier)
+    assert job.evidence == {"hide": ["tuning.steps"], "supersedes": earlier}
+    theirs = issuing.attestation(scope=Scope("org-b", "proj-b"))
+    for wrong in ("nothing", theirs, "\u00e9 \n"):
+        with pytest.raises(openai.NotFoundError) as caught:
+            create(wrong)
+        assert (caught.value.code, caught.value.param) == ("attestation_not_found", "evidence.supersedes")

@@ -271,3 +271,47 @@ def test_every_unknown_field_is_named(asked: dict[str, Any], named: list[str]) -
     assert caught.value.code == "unknown_parameter"
     assert caught.value.param == named[0]
     assert all(name in caught.value.message for name in named)
+
+
+def test_what_the_evidence_hides_and_the_context_it_is_for_are_kept_as_asked() -> None:
+    hide = ["tuning.parameters.*", "data.sources[*].origin", "model.base.licence", "boundaries.objective"]
+    filled = options(evidence={"hide": hide}, deployment={"context_tokens": 4096})
+    assert filled.evidence.hide == hide
+    assert filled.deployment.context_tokens == 4096
+    assert stored_request(msgspec.to_builtins(filled)) == filled
+    assert options().evidence.hide == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("tuning.parameters.lora.r", "names no place"),
+        ("tuning.nothing", "names no place"),
+        ("tuning", "cannot be hidden"),
+        ("tuning.method", "cannot be hidden"),
+        ("tuning.parameters", "cannot be hidden"),
+        ("tuning.parameters.seed", "learns it from another place"),
+        ("tuning.parameters.adapter_scale", "learns it from another place"),
+        ("tuning.code", "the provenance names it"),
+        ("model.adapter", "the manifest and the plan say it too"),
+        ("model.base.name", "the manifest and the plan say it too"),
+        ("model.served.tokenizer", "the manifest and the plan say it too"),
+        ("*.adapter", "cannot be hidden"),
+        ("evaluations[*].table", "cannot be hidden"),
+        ("boundaries.prohibited", "cannot be hidden"),
+        ("notClaimed[0]", "cannot be hidden"),
+        ("data..sources", "is no path"),
+        ("", "cannot be hidden"),
+        ("a" * 3000, "at most"),
+    ],
+)
+def test_a_pattern_that_cannot_be_met_is_refused_by_its_name(pattern: str, why: str) -> None:
+    with pytest.raises(InvalidRequestError, match=why) as refused:
+        options(evidence={"hide": ["tuning.steps", pattern]})
+    assert refused.value.param == "evidence.hide[1]"
+    assert pattern[:60] in str(refused.value)
+
+
+def test_patterns_are_counted() -> None:
+    with pytest.raises(InvalidRequestError, match="more than 64"):
+        options(evidence={"hide": ["tuning.steps"] * 65})

@@ -21,8 +21,9 @@ MAX_INTEGER = 2**53 - 1
 _LONGEST_INTEGER = len("-9007199254740991")
 
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
-# A whole string (closed or not) or one bracket; possessive, so that every byte is looked at once.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+# All between two brackets: whole strings (closed or not) and the rest; possessive, so that every byte is looked at once.
+_BETWEEN_BRACKETS = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[^"\[\]{}]++)++', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def encode(value: object) -> bytes:
@@ -90,14 +91,10 @@ def _is_plainly_canonical(text: str, value: object) -> bool:
 
 def _refuse_depth(unverified: bytes, what: str, max_depth: int) -> None:
     depth = 0
-    for token in _STRING_OR_BRACKET.finditer(unverified):
-        mark = unverified[token.start()]
-        if mark in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise MalformedError("json.too_deep", f"{what} nests deeper than {max_depth} levels")
-        elif mark in b"]}":
-            depth -= 1
+    for bracket in _BETWEEN_BRACKETS.sub(b"", unverified):
+        depth += _STEPS[bracket]
+        if depth > max_depth:
+            raise MalformedError("json.too_deep", f"{what} nests deeper than {max_depth} levels")
 
 
 def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

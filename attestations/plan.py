@@ -233,5 +233,7 @@ def parse(unverified: bytes, openings: Sequence[Opening] = ()) -> Plan:
 
 def hidden_paths(unverified: bytes, openings: Sequence[Opening] = ()) -> tuple[str, ...]:
     """The places in a plan that stay hidden from a reader with these openings."""
+    if disclosure.MARK not in unverified and not openings:
+        return ()
     value = canonical.parse(unverified, what="the plan", max_bytes=MAX_BYTES)
     return disclosure.read(unverified, value, openings, disclosure.PLAN).hidden

@@ -312,11 +312,13 @@ class ResiliencePredicate:
         if self.schema not in SCHEMAS[SCHEMAS.index(BOUNDED_SINCE) :]:
             return
         bounds = self.boundaries
-        if bounds is None or not bounds.prohibited or bounds.turns is None or bounds.decoding is None:
+        if bounds is None or not _says(bounds.prohibited) or bounds.turns is None or bounds.decoding is None:
             words = "states boundaries: prohibited uses at least, and the turns and the decoding that were tested"
             raise MalformedError("predicate.boundaries", words)
-        if not bounds.retest_on:
+        if not _says(bounds.retest_on):
             raise MalformedError("predicate.boundaries", "says what makes a new measurement necessary, retestOn")
+        if not _says(self.not_claimed):
+            raise MalformedError("predicate.not_claimed", "says what is not claimed; notClaimed is empty")
         if self.status is None:
             raise MalformedError("predicate.status", "says where its status can be looked up")
         if self.plan is not None and self.plan.statement is None:
@@ -358,3 +360,8 @@ class ResiliencePredicate:
         if not required >= {condition for review in reviews for condition in review.conditions or ()}:
             words = "a condition of a review must be a control in boundaries.requires"
             raise MalformedError("predicate.reviews", words)
+
+
+def _says(texts: tuple[str, ...] | None) -> bool:
+    """Whether there is something to read."""
+    return any(text.strip(" \t\n") for text in texts or ())

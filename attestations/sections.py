@@ -39,6 +39,8 @@ def plan_lines(planned: Plan) -> list[str]:
     runs = f", for {planned.runs_declared} tunings" if planned.runs_declared != 1 else ""
     lines = [f"Profile {planned.profile}{may}; plan of {planned.created_at}{runs}"]
     lines += _policy(planned.policy)
+    how = "the likeliest token each time" if planned.decoding.greedy else "sampled"
+    lines.append(f"Answers of at most {planned.decoding.max_new_tokens} tokens, {how}")
     gating = {row.suite for row in planned.rows if row.role is Role.GATING}
     lines += [_suite(suite) for suite in planned.suites if suite.id in gating]
     others = len(planned.suites) - len({suite.id for suite in planned.suites} & gating)

@@ -36,7 +36,11 @@ def check_countersignature(
     who = f"{said.evaluator.organisation} ({said.mode}, paid by {said.relationship.paid_by})"
     if not is_independent(key, case.root):
         return not_checked(COUNTERSIGNATURE, f"{who} agrees, and is not independent of the issuer"), None
-    return passed(COUNTERSIGNATURE, f"{who} agrees on {len(said.agreement)} rows of its own"), Believed(said, key)
+    pairs = [counts.n for row in said.own if (counts := row.table or row.differences) is not None and counts.n > 0]
+    fewest = f", the smallest of {min(pairs)} pairs" if pairs else ", so it measured nothing"
+    return passed(COUNTERSIGNATURE, f"{who} agrees on {len(said.agreement)} rows of its own{fewest}"), Believed(
+        said, key
+    )
 
 
 def _wrong(case: Case, said: Countersignature, key: TrustedKey) -> Check | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from attestations import manifest
 from attestations.digests import Sha256
 from attestations.disclosure import Disclosed
-from attestations.documents import parse_moment
+from attestations.documents import moment, parse_moment
 from attestations.dsse import Envelope
 from attestations.errors import CryptographicError
 from attestations.findings import Check, broken, not_checked, passed, rejected
@@ -60,10 +60,11 @@ def check_plan(case: Case, attached: Sequence[Attached[EvalPlan]]) -> Check:
     if tuning is None or tuning.started_at is None:
         words = f"the plan was signed on {said.created_at}; the attestation does not say when the tuning began"
         return not_checked(PLAN, words)
-    proof = "by the issuer's clock"
+    words = f"the plan was signed on {said.created_at}, before the tuning began, by the issuer's clock"
     if signed.proven is not None and signed.proven <= parse_moment(tuning.started_at):
-        proof = "as a timestamp proves"
-    return passed(PLAN, f"the plan was signed on {said.created_at}, before the tuning began, {proof}")
+        by = f"the plan was signed by {moment(signed.proven)}, as a timestamp proves"
+        words = f"{by}; the tuning began on {tuning.started_at}, says the issuer"
+    return passed(PLAN, words)
 
 
 def _plan_strays(case: Case, said: EvalPlan) -> list[str]:

@@ -14,9 +14,11 @@ from attestations.disclosure import Opening
 from attestations.errors import MalformedError
 from attestations.findings import Check, ExitCode, Status
 from attestations.keys import LocalSigner
+from attestations.predicate import EvaluationRow
 from attestations.procurement import Reached, sign_verdict
 from attestations.report import plain, report_json, report_text
 from attestations.statements import frame, reading
+from attestations.statements.countersignature import Mode
 from attestations.statistics import PairedTable
 from attestations.status import State
 from attestations.verdicts import Measured, Worse
@@ -216,3 +218,28 @@ def test_an_older_list_hides_no_withdrawal_that_the_bundle_tells_of(world: World
     assert verify(parts, trust, now=NOW, unverified_status=newer).exit_code is ExitCode.ACCEPT
     broken = replace(world.parts, unverified_status="no list").encode()
     assert verify(broken, trust, now=NOW, unverified_status=valid).exit_code is ExitCode.ACCEPT
+
+
+def test_a_countersignature_says_how_little_it_measured(world: World) -> None:
+    one = tuple(EvaluationRow(row.registered, table=PairedTable(1, 0, 0, 0)) for row in world.predicate.evaluations[:1])
+    tiny = seen(world, world.adding(world.countersigned_rows(one), by=world.keys.evaluator))
+    assert found(tiny, "countersignature").sentence.endswith("agrees on 1 rows of its own, the smallest of 1 pairs")
+    nothing = world.countersigned_rows((), mode=Mode.OBSERVED)
+    report = seen(world, world.adding(nothing, by=world.keys.evaluator))
+    assert found(report, "countersignature").sentence.endswith("0 rows of its own, so it measured nothing")
+
+
+def test_what_must_be_said_is_not_said_by_a_blank(world: World) -> None:
+    bounds = world.predicate.boundaries
+    for blank in ({"prohibited": (" ",)}, {"retest_on": ("\n",)}):
+        with pytest.raises(MalformedError):
+            replace(world.predicate, boundaries=replace(bounds, **blank))
+    with pytest.raises(MalformedError, match="notClaimed"):
+        replace(world.predicate, not_claimed=(" ",))
+
+
+def test_the_screen_says_how_answers_were_made_as_planned(world: World) -> None:
+    bounds = replace(world.predicate.boundaries, decoding="sampled at temperature 1")
+    screen = report_text(seen(world, world.lying(boundaries=bounds)))
+    assert "sampled at temperature 1" in screen
+    assert "Answers of at most 20 tokens, the likeliest token each time" in screen

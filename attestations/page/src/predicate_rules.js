@@ -83,11 +83,12 @@ function refuseMissingPromises(predicate) {
   if (PREDICATE_SCHEMAS.indexOf(predicate.schema) < PREDICATE_SCHEMAS.indexOf(BOUNDED_SINCE)) {
     return;
   }
-  const said = boundaries?.prohibited?.length > 0 && boundaries.turns !== undefined && boundaries.decoding !== undefined;
+  const said = says(boundaries?.prohibited) && boundaries.turns !== undefined && boundaries.decoding !== undefined;
   const words = "states boundaries: prohibited uses at least, and the turns and the decoding that were tested";
   refuse(!said, "predicate.boundaries", words);
   const retest = "says what makes a new measurement necessary, retestOn";
-  refuse(!(boundaries.retestOn?.length > 0), "predicate.boundaries", retest);
+  refuse(!says(boundaries.retestOn), "predicate.boundaries", retest);
+  refuse(!says(predicate.notClaimed), "predicate.not_claimed", "says what is not claimed; notClaimed is empty");
   refuse(predicate.status === undefined, "predicate.status", "says where its status can be looked up");
   const named = "names the signed statement of its plan";
   refuse(plan !== undefined && plan.statement === undefined, "predicate.plan", named);
@@ -95,6 +96,11 @@ function refuseMissingPromises(predicate) {
     const loose = model?.omsRoot === undefined || tuning?.provenance === undefined;
     refuse(loose, "predicate.model", "a gated model has model.sig and the provenance of its tuning");
   }
+}
+
+// Whether there is something to read.
+function says(texts) {
+  return (texts ?? []).some((text) => /[^ \t\n]/.test(text));
 }
 
 function refuseLooseRecords(predicate) {

@@ -29,7 +29,10 @@ export async function checkCountersignature(one, attached) {
   if (!isIndependent(key, one.root)) {
     return notChecked(COUNTERSIGNATURE, `${who} agrees, and is not independent of the issuer`);
   }
-  return passed(COUNTERSIGNATURE, `${who} agrees on ${said.agreement.length} rows of its own`);
+  const pairs = said.own.map((row) => row.table ?? row.differences).filter((counts) => counts !== undefined).map(pairsOf);
+  const measured = pairs.filter((n) => n > 0);
+  const fewest = measured.length > 0 ? `, the smallest of ${Math.min(...measured)} pairs` : ", so it measured nothing";
+  return passed(COUNTERSIGNATURE, `${who} agrees on ${said.agreement.length} rows of its own${fewest}`);
 }
 
 // Why a genuine countersignature does not speak for the attestation.

@@ -5,6 +5,8 @@ METHOD ?= lora
 MIX ?= 0
 PROFILE ?= standard
 EPOCHS ?= 3
+INPUTS ?= 1000000
+SEED ?= 1
 BIN := .venv/bin
 # What `make check` runs: the pure rules, the control plane on SQLite, the documents. `make test` runs everything.
 FAST := tests/attestations tests/infra tests/test_documents.py tests/api/jobs/test_lifecycle.py tests/api/control \
@@ -12,7 +14,7 @@ FAST := tests/attestations tests/infra tests/test_documents.py tests/api/jobs/te
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format verifier models bench-evaluation conformance clean
+.PHONY: help demo serve test check format verifier models bench-evaluation conformance bench-attestations fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +51,12 @@ bench-evaluation: .venv/dev models ## measure evaluation beside the padded loop 
 conformance: .venv/dev ## install other people's clients and run them on what is signed here
 	@PYTHON=$(PYTHON) tests/conformance/install.sh
 	@$(BIN)/python -m pytest tests/conformance
+
+bench-attestations: .venv/dev ## measure what a buyer waits for: start-up, verification, memory
+	@$(BIN)/python -m tests.benchmarks.bench_attestations
+
+fuzz: .venv/dev ## a million damaged documents for every reader (an hour); INPUTS= SEED=
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 clean: ## remove everything that was made
 	rm -rf .venv .venv-verifier .venv-conformance var dist build

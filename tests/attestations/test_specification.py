@@ -12,7 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from attestations import canonical, disclosure, documents, dsse, leaves, manifest, plan, status, trust
+from attestations import (
+    bundle,
+    canonical,
+    disclosure,
+    documents,
+    dsse,
+    leaves,
+    manifest,
+    plan,
+    records,
+    statement,
+    statistics,
+    status,
+    trust,
+)
 from attestations.bundle import Bundle
 from attestations.digests import Sha256
 from attestations.disclosure import Item, Opening
@@ -79,7 +93,7 @@ def report(examples: dict[str, object]) -> Report:
         uri=f"{ISSUER}/status/1", issued_at=issued, expires_at=issued + timedelta(hours=24), states=bytes(8192)
     )
     signed_by = {"eval-plan": issuer, "provenance": issuer, "countersignature": lab, "notice": issuer}
-    bundle = Bundle(
+    made = Bundle(
         frame.seal(payload(examples, "resilience"), issuer),
         unverified_manifest=payload(examples, "manifest"),
         unverified_plan=payload(examples, "plan"),
@@ -88,7 +102,7 @@ def report(examples: dict[str, object]) -> Report:
         unverified_status=status.encode(listed, lister),
         unverified_disclosures=(examples["opening"], examples["answer"]),
     )
-    return verify(bundle.encode(), trust.encode_file(trust.seal(root, [keeper])), now=NOW)
+    return verify(made.encode(), trust.encode_file(trust.seal(root, [keeper])), now=NOW)
 
 
 def test_the_examples_are_one_bundle_that_is_accepted(report: Report) -> None:
@@ -133,6 +147,23 @@ def test_the_encoding_that_is_signed_begins_as_stated(specification: str, exampl
     begins = re.search(r"begins `(DSSEv1 [^`]+)`", specification)
     assert begins is not None
     assert dsse.pae(dsse.IN_TOTO_PAYLOAD_TYPE, payload(examples, "resilience")).decode().startswith(begins[1])
+
+
+def test_the_limits_are_those_of_the_code(specification: str) -> None:
+    mib, kib = 1024 * 1024, 1024
+    assert plan.MAX_BYTES == manifest.MAX_BYTES  # "each" below
+    rows = [
+        f"{bundle.MAX_BYTES // mib} MiB; {statement.MAX_BYTES // mib} MiB; {plan.MAX_BYTES // mib} MiB each; "
+        f"{trust.MAX_BYTES // kib} KiB",
+        f"{bundle.MAX_STATEMENTS}; {bundle.MAX_TIMESTAMPS}; {bundle.MAX_DISCLOSURES}",
+        f"{bundle.MAX_TOKEN // kib} KiB; {status.MAX_TOKEN // mib} MiB",
+        f"{plan.MAX_ROWS}; {plan.MAX_CONTROLS}; {plan.MAX_CANDIDATES}",
+        f"{plan.MAX_JUDGES}; {plan.MAX_ROW_JUDGES + 1}",
+        f"{statistics.MAX_PAIRS:,}; {records.MAX_TABLES:,}, and {records.MAX_PAIRS_IN_ALL:,}",
+        f"{documents.MAX_ITEMS}",
+    ]
+    assert [row[1] for row in spec_tables.table(specification.split("## 1. JSON")[1])] == rows
+    assert f"nested deeper than {canonical.MAX_DEPTH} levels" in specification
 
 
 def checks_of(specification: str) -> list[list[str]]:

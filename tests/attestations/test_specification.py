@@ -153,8 +153,14 @@ def test_the_limits_are_those_of_the_code(specification: str) -> None:
     mib, kib = 1024 * 1024, 1024
     assert plan.MAX_BYTES == manifest.MAX_BYTES  # "each" below
     rows = [
-        f"{bundle.MAX_BYTES // mib} MiB; {statement.MAX_BYTES // mib} MiB; {plan.MAX_BYTES // mib} MiB each; "
-        f"{trust.MAX_BYTES // kib} KiB",
+        "; ".join(
+            [
+                f"{bundle.MAX_BYTES // mib} MiB",
+                f"{statement.MAX_BYTES // mib} MiB",
+                f"{plan.MAX_BYTES // mib} MiB each",
+                f"{trust.MAX_BYTES // kib} KiB",
+            ]
+        ),
         f"{bundle.MAX_STATEMENTS}; {bundle.MAX_TIMESTAMPS}; {bundle.MAX_DISCLOSURES}",
         f"{bundle.MAX_TOKEN // kib} KiB; {status.MAX_TOKEN // mib} MiB",
         f"{plan.MAX_ROWS}; {plan.MAX_CONTROLS}; {plan.MAX_CANDIDATES}",

@@ -97,8 +97,8 @@ def check_provenance(case: Case, attached: Sequence[Attached[Provenance]]) -> tu
         said, shown = provenance.show(tree, case.openings)
     except CryptographicError as error:
         return broken(PROVENANCE, str(error)), _NOTHING
-    ended = said.run_details.metadata.finished_on
-    signed = believe(case, found.envelope, PROVENANCE, roles=_ISSUER, claimed=ended, proven=case.proven)
+    issued = case.stated.predicate.issued_at  # signed with the attestation that names it, maybe long after the tuning
+    signed = believe(case, found.envelope, PROVENANCE, roles=_ISSUER, claimed=issued, proven=case.proven)
     return (signed if isinstance(signed, Check) else _provenance_content(case, said, shown)), shown
 
 

@@ -37,20 +37,20 @@ async def bundle(world: World, job_id: str, *, openings=()) -> bytes:
     return handed.assembled(stored, token=listed.token, openings=openings)
 
 
-def trust_file(world: World, authorities=()) -> bytes:
-    """The trust root that a buyer has, signed by a root key that nobody keeps."""
+def trust_file(world: World, authorities=(), issuer_keys=()) -> bytes:
+    """The trust root that a buyer has, signed by a root key that nobody keeps; with other keys of the issuer where given."""
     now = datetime.fromtimestamp(world.now, UTC)
     begin, end = moment(now - timedelta(days=60)), moment(now + timedelta(days=60))
     root = LocalSigner.generate()
     held = (
         (root, KeyRole.ROOT),
-        (world.control.issuer.signer, KeyRole.ISSUER),
         (world.control.status.signer, KeyRole.STATUS),
+        *(((world.control.issuer.signer, KeyRole.ISSUER),) if not issuer_keys else ()),
     )
     made = TrustRoot(
         version=1,
         issuer=world.control.issuer.id,
-        keys=tuple(trusted_key(signer.public_pem, begin, end, role=role) for signer, role in held),
+        keys=(*(trusted_key(signer.public_pem, begin, end, role=role) for signer, role in held), *issuer_keys),
         created_at=begin,
         expires_at=end,
         threshold=1,

@@ -2,7 +2,7 @@
 authority or an older version stands in the way."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -16,11 +16,13 @@ from api.issuance.timestamping import TimestampClient, TimestampRefusedError, Ti
 from api.jobs.request import EvidenceChoice
 from attestations import bundle as bundles
 from attestations.bundle import UnverifiedTimestamp
+from attestations.documents import moment
 from attestations.findings import ExitCode, Status
+from attestations.keys import LocalSigner
 from attestations.statements import reading
 from attestations.statements.eval_plan import EvalPlan
 from attestations.statements.provenance import Provenance, Role
-from attestations.trust import TimestampAuthority
+from attestations.trust import TimestampAuthority, trusted_key
 from attestations.verify import verify
 from tests.api.control.evidence import bundle, evidence, failures, trust_file
 from tests.api.control.played import BASE, Played, played
@@ -237,6 +239,28 @@ async def test_a_key_service_that_is_away_delays_the_evidence_and_loses_nothing(
         places = (await session.execute(select(StatusEntry.attestation_id))).scalars().all()
     assert len(evidences) == 1
     assert evidences[0] in places
+
+
+async def test_a_key_that_was_changed_between_plan_and_attestation_leaves_both_believed(world):
+    """The provenance is signed with the attestation, by a key that was not there yet when the tuning ended."""
+    before, began = world.control.issuer.signer, datetime.fromtimestamp(world.now, UTC)
+    job_id = await world.new_job()
+    await until_tuning(world, job_id)
+    request = await world.take()
+    await world.report(request, Succeeded(result=played(request)))
+    world.now += 20 * 86400
+    after = LocalSigner.generate()
+    world.control = replace(world.control, issuer=replace(world.control.issuer, signer=after))
+    await world.run_through(job_id)
+    change = moment(began + timedelta(days=10))
+    keys = (
+        trusted_key(before.public_pem, moment(began - timedelta(days=1)), change),
+        trusted_key(after.public_pem, change, moment(began + timedelta(days=90))),
+    )
+    report = verify(
+        await bundle(world, job_id), trust_file(world, issuer_keys=keys), now=datetime.fromtimestamp(world.now, UTC)
+    )
+    assert report.exit_code is ExitCode.ACCEPT, [check for check in report.checks if check.exit_code]
 
 
 class Authority:

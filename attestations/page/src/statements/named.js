@@ -109,8 +109,8 @@ export async function checkProvenance(one, attached) {
   try {
     const shown = disclose(found.tree, one.openings, "provenance");
     const said = decode("Provenance", shown.tree, "predicate");
-    const ended = said.runDetails.metadata.finishedOn;
-    const { finding: wrong } = await believe(one, found.envelope, PROVENANCE, ["issuer"], ended);
+    const issued = one.predicate.issuedAt; // signed with the attestation that names it, maybe long after the tuning
+    const { finding: wrong } = await believe(one, found.envelope, PROVENANCE, ["issuer"], issued);
     return { check: wrong ?? provenanceContent(one, said, shown), hidden: shown.hidden, opened: shown.opened };
   } catch (error) {
     if (error instanceof EvidenceError && error.exitCode === 1) {

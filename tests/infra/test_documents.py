@@ -64,10 +64,8 @@ def test_variables_are_read_somewhere(page):
 
 
 def test_every_variable_of_the_product_is_explained():
-    """The verifier reads none: what begins like one there is a word of its verdicts."""
-    sources = [path for path in SOURCES if not {"tests", "attestations"} & set(path.relative_to(ROOT).parts)]
-    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    read = set(re.findall(r'"(TUNEPROOF_[A-Z0-9_]+)"', code))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if "tests" not in path.parts)
+    read = set(re.findall(r'"(TUNEPROOF_[A-Z0-9_]+)"', code)) - {"TUNEPROOF_ACCEPTED"}  # a word of buyers' verdicts
     assert read <= set(re.findall(r"`(TUNEPROOF_[A-Z0-9_]+)`", text_of("docs/operating.md")))
 
 

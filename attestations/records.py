@@ -13,7 +13,7 @@ from attestations.errors import MalformedError
 from attestations.statistics import PairedDifferences, PairedTable
 
 MAX_TABLES = 16_384
-MAX_PAIRS_IN_ALL = 10_000_000
+MAX_PAIRS_IN_ALL = 2_000_000
 
 
 class ReviewDecision(StrEnum):

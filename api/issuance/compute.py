@@ -18,10 +18,8 @@ _ALL_TOKENS = "D are the tokens of all training sequences in all epochs, prompts
 _LOSS_TOKENS = (
     "D are the tokens that took a loss, since no others were counted: prompts, which pass through as well, are missing"
 )
-_LEFT_OUT = (
-    "Not counted: attention beyond its weights, recomputation under gradient checkpointing, lost attempts, screening and "
-    "evaluation"
-)
+_AGAIN = "2 N D more, since activations were computed a second time (gradient checkpointing)"
+_LEFT_OUT = "Not counted: attention beyond its weights, attempts that were lost, screening and evaluation"
 _BASE = (
     "The base: 6 N D with the number of tokens that its makers state; what they did to it afterwards is not counted. The "
     "ratio is rounded up"
@@ -35,13 +33,15 @@ def compute_of(tuned: TuneResult, technique: Technique, base: BaseModel) -> Comp
     """None where nothing was trained on."""
     every, trained = tuned.total_parameters, tuned.trainable_parameters
     tokens = tuned.processed_tokens if tuned.processed_tokens is not None else tuned.trained_tokens
-    per_token = 6 * every if technique is Technique.FULL else 4 * every + 2 * trained
+    again = tuned.parameters.get("gradient_checkpointing") == "true"
+    per_token = (6 * every if technique is Technique.FULL else 4 * every + 2 * trained) + (2 * every if again else 0)
     spent = per_token * tokens
     if spent == 0:
         return None
     before = 6 * base.parameters * base.pretraining_tokens if base.pretraining_tokens is not None else None
     sentences = (
         f"{_SOURCE}: {_FULL if technique is Technique.FULL else _ADAPTER}",
+        *((_AGAIN,) if again else ()),
         _ALL_TOKENS if tuned.processed_tokens is not None else _LOSS_TOKENS,
         _LEFT_OUT,
         _BASE if before is not None else _NO_BASE,
@@ -50,7 +50,7 @@ def compute_of(tuned: TuneResult, technique: Technique, base: BaseModel) -> Comp
         modification_flop=magnitude(spent),
         base_flop=magnitude(before) if before is not None else None,
         ratio=_ratio(spent, before) if before is not None else None,
-        method="; ".join(sentences) + ".",
+        method=". ".join(sentences) + ".",
     )
 
 

@@ -1,8 +1,8 @@
 """The demo: a customer with the plain ``openai`` SDK, then a stranger with the verifier.
 
 Uploads a dataset with its provenance, starts a job, shows its stages while they run, prints what the tuning did to safety,
-saves the evidence and the trust root, and has the separately installed verifier check them, and refuse a copy with one
-changed byte. A job that is blocked is a successful demo: negative evidence is evidence.
+saves the evidence and the trust root, and has the separately installed verifier check them, say what it could not check, and
+refuse a copy with one changed byte. A job that is blocked is a successful demo: negative evidence is evidence.
 """
 
 import argparse
@@ -23,7 +23,14 @@ from rich.console import Console
 
 from infra.local.frontier import frontier_table
 from infra.local.layout import Layout
-from infra.local.show import StageDisplay, comparison_table, evaluation_share, worse_in_words
+from infra.local.show import (
+    StageDisplay,
+    comparison_table,
+    evaluation_share,
+    evidence_in_words,
+    not_checked_in_words,
+    worse_in_words,
+)
 from infra.local.stack import StackError
 
 HERE = Path(__file__).resolve().parent.parent
@@ -230,6 +237,7 @@ def _save_evidence(client: OpenAI, layout: Layout, job: Any, console: Console) -
     if done.returncode:
         raise StackError(f"the trust root could not be exported: {done.stderr.strip()[-500:]}")
     console.print(f"\nEvidence: {_short(bundle)} ({bundle.stat().st_size:,} bytes)   trust root: {_short(trust)}")
+    console.print(evidence_in_words(json.loads(bundle.read_bytes())), highlight=False)
     return bundle, trust
 
 
@@ -259,6 +267,11 @@ def _verify(verifier: Path, bundle: Path, trust: Path, console: Console) -> int:
     console.print(
         f"Evidence: {verdict} (exit {honest.returncode}). Tampered copy: refused (exit {tampered.returncode})."
     )
+    if sound:
+        told = subprocess.run(
+            [verifier, "verify", bundle, "--trust", trust, "--json"], check=False, capture_output=True, text=True
+        )
+        console.print(not_checked_in_words(json.loads(told.stdout)), highlight=False)
     return 0 if sound else 1
 
 

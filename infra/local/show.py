@@ -1,5 +1,8 @@
 """How the demo looks: a line per stage while a job runs, a table of what changed, and the same in words."""
 
+import base64
+import json
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from rich import box
@@ -162,6 +165,39 @@ def worse_in_words(comparison: dict[str, Any]) -> str:
     ]
     lines.append(comparison["claim"])
     return "\n".join(lines)
+
+
+_STATEMENTS = {
+    "https://tuneproof.example/spec/eval-plan/v0.1": "the plan as it was signed before the tuning",
+    "https://slsa.dev/provenance/v1": "the provenance of the tuning",
+}
+
+
+def evidence_in_words(bundle: dict[str, Any]) -> str:
+    """What a bundle holds beside the attestation: its signed statements, model.sig, timestamps, and its status list."""
+    parts = [_STATEMENTS.get(_predicate_type(one), "another statement") for one in bundle.get("statements", [])]
+    if "oms" in bundle.get("model", {}):
+        parts.append("model.sig for its files")
+    if bundle.get("timestamps"):
+        parts.append(f"{len(bundle['timestamps'])} timestamps")
+    if "status" in bundle:
+        claims = json.loads(base64.urlsafe_b64decode(bundle["status"].split(".")[1] + "=="))
+        parts.append(
+            f"a status list that is fresh until {datetime.fromtimestamp(claims['exp'], UTC):%Y-%m-%d %H:%M} UTC"
+        )
+    return f"It holds the attestation{''.join(f', {part}' for part in parts)}."
+
+
+def _predicate_type(statement: dict[str, Any]) -> str:
+    payload = base64.b64decode(statement["dsseEnvelope"]["payload"])
+    return str(json.loads(payload).get("predicateType"))
+
+
+def not_checked_in_words(report: dict[str, Any]) -> str:
+    """The level that a verifier's report (`--json`) computes, and the checks that it could not make."""
+    left = [check["code"] for check in report["checks"] if check["status"] == "NOT_CHECKED"]
+    level = "no level" if report["level"] is None else f"level {report['level']}"
+    return f"Assurance: {level}. Not checked: {', '.join(left) or 'nothing'}."
 
 
 def _name(row: dict[str, Any]) -> str:

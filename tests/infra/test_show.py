@@ -1,8 +1,20 @@
 """What the demo shows of a comparison: the figures as they are, the worse in words."""
 
+import base64
+import json
+
 from rich.console import Console
 
-from infra.local.show import StageDisplay, comparison_table, evaluation_share, worse_in_words
+from attestations.statements.eval_plan import EvalPlan
+from attestations.statements.provenance import Provenance
+from infra.local.show import (
+    StageDisplay,
+    comparison_table,
+    evaluation_share,
+    evidence_in_words,
+    not_checked_in_words,
+    worse_in_words,
+)
 
 
 def row(**changes):
@@ -122,3 +134,31 @@ def test_there_is_no_share_before_both_evaluations_ended():
     assert evaluation_share(stages) is None
     assert evaluation_share([timed("baseline", 10, 10), timed("candidate", 10, 10)]) is None
     assert evaluation_share([]) is None
+
+
+def encoded(value: object) -> str:
+    return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+def test_the_parts_of_the_evidence_are_named():
+    statements = [
+        {"dsseEnvelope": {"payload": encoded({"predicateType": t})}} for t in (EvalPlan.TYPE, Provenance.TYPE)
+    ]
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_800_000_000}).encode()).decode().rstrip("=")
+    full = {
+        "statements": statements,
+        "model": {"manifest": "x", "oms": {}},
+        "timestamps": [1, 2],
+        "status": f"h.{claims}.s",
+    }
+    assert evidence_in_words(full) == (
+        "It holds the attestation, the plan as it was signed before the tuning, the provenance of the tuning, model.sig for "
+        "its files, 2 timestamps, a status list that is fresh until 2027-01-15 08:00 UTC."
+    )
+    assert evidence_in_words({}) == "It holds the attestation."
+
+
+def test_level_and_what_was_not_checked_are_said():
+    checks = [{"code": "subject", "status": "PASS"}, {"code": "model.files", "status": "NOT_CHECKED"}]
+    assert not_checked_in_words({"level": 0, "checks": checks}) == "Assurance: level 0. Not checked: model.files."
+    assert not_checked_in_words({"level": None, "checks": checks[:1]}) == "Assurance: no level. Not checked: nothing."

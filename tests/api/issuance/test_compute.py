@@ -54,6 +54,19 @@ def test_an_adapter_spares_the_gradients_of_what_stays_as_it_is(technique: Techn
     assert made.modification_flop == magnitude((4 * 1000 + 2 * 10) * 500) == "2.01e6"
 
 
+def test_activations_that_are_computed_twice_are_counted_twice() -> None:
+    again = tuned(
+        total_parameters=1000,
+        trainable_parameters=10,
+        processed_tokens=500,
+        parameters={"gradient_checkpointing": "true"},
+    )
+    made = compute_of(again, Technique.LORA, BASE)
+    assert made is not None
+    assert made.modification_flop == magnitude((6 * 1000 + 2 * 10) * 500) == "3.01e6"
+    assert "a second time" in made.method
+
+
 def test_the_demo_models_training_is_that_of_its_authors_tokens() -> None:
     facts = tuned(total_parameters=134_515_008, trainable_parameters=4_884_480, processed_tokens=300_000)
     made = compute_of(facts, Technique.LORA, SMOLLM)

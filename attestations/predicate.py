@@ -328,6 +328,8 @@ class ResiliencePredicate:
         model, tuning = self.model, self.tuning
         if model is None or model.oms_root is None or tuning is None or tuning.provenance is None:
             raise MalformedError("predicate.model", "a gated model has model.sig and the provenance of its tuning")
+        if tuning.started_at is None or tuning.finished_at is None:  # else a plan signed afterwards would not show
+            raise MalformedError("predicate.tuning", "a gated model says when its tuning began and ended")
 
     def _refuse_loose_records(self) -> None:
         if self.evaluations is None and self.controls is not None:

@@ -31,6 +31,8 @@ def predicate_03(old: ResiliencePredicate) -> ResiliencePredicate:
         model=replace(old.model, oms_root=Sha256.of(b"oms")),
         tuning=replace(
             old.tuning,
+            started_at="2026-03-01T11:05:00Z",
+            finished_at="2026-03-01T11:40:00Z",
             provenance=Sha256.of(b"slsa"),
             compute=Compute("1.2e15", "6 · parameters · tokens", "1.6e21", "0.000001"),
         ),

@@ -190,11 +190,10 @@ def test_a_plan_statement_of_another_issuer_fails(complete: Complete) -> None:
     assert "another issuer" in refusal(examine(lying, bundle), PLAN)
 
 
-def test_without_the_start_of_the_tuning_the_order_was_not_checked(complete: Complete) -> None:
-    silent = complete.restated(tuning=replace(complete.stated.predicate.tuning, started_at=None))
-    check = only(examine(silent, silent.bundle), PLAN)
-    assert check.status is NOT_CHECKED
-    assert "does not say when the tuning began" in check.sentence
+def test_a_gated_model_says_when_its_tuning_began_as_else_the_order_could_not_be_checked(complete: Complete) -> None:
+    for silent in ({"started_at": None}, {"finished_at": None}):
+        with pytest.raises(MalformedError, match="when its tuning began"):
+            complete.restated(tuning=replace(complete.stated.predicate.tuning, **silent))
 
 
 def stamped(bundle: Bundle, number: int) -> tuple[Bundle, UnverifiedTimestamp]:

@@ -6,7 +6,7 @@ import { BOUNDED_SINCE, MAX_PAIRS, PREDICATE_SCHEMAS, RULE_OF_PLAN, apart, pairs
 
 const ROUNDED = decimal("0.998");
 const MAX_TABLES = 16_384;
-const MAX_PAIRS_IN_ALL = 10_000_000;
+const MAX_PAIRS_IN_ALL = 2_000_000;
 
 export function ruleOfEvaluationRow(row) {
   const given = [row.table, row.differences, row.notRun].filter((one) => one !== undefined).length;
@@ -95,6 +95,8 @@ function refuseMissingPromises(predicate) {
   if (outcome.gate !== undefined) {
     const loose = model?.omsRoot === undefined || tuning?.provenance === undefined;
     refuse(loose, "predicate.model", "a gated model has model.sig and the provenance of its tuning");
+    const undated = tuning.startedAt === undefined || tuning.finishedAt === undefined;
+    refuse(undated, "predicate.tuning", "a gated model says when its tuning began and ended");
   }
 }
 

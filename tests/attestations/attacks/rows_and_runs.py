@@ -10,7 +10,7 @@ from attestations.predicate import EvaluationRow, GateAnswer, Outcome, OutcomeSt
 from attestations.statements import eval_plan, frame
 from attestations.statistics import PairedTable
 from attestations.verdicts import JudgeStatistics, NotRun, Severity, Verdict
-from tests.attestations.attacks.reading import RULES
+from tests.attestations.attacks.reading import RULES, restated
 from tests.attestations.attacks.scene import (
     ACCEPT,
     FAIL,
@@ -76,6 +76,11 @@ def promised_afterwards(scene: Scene) -> Handed:
     named = replace(made.predicate.plan, statement=signed.digest)
     others = (frame.seal(signed, made.keys.issuer), *made.parts.unverified_statements[1:])
     return scene.hand(replace(made.lying(plan=named), unverified_statements=others))
+
+
+def start_left_out(scene: Scene) -> Handed:
+    """The same, by an issuer who no longer says when the tuning began."""
+    return restated(lambda value: value["predicate"]["tuning"].pop("startedAt"))(scene)
 
 
 def unsaid_promise(scene: Scene) -> Handed:
@@ -195,6 +200,7 @@ EQUIVALENT = {"verdict": Verdict.EQUIVALENT, "severity": None}
 ATTACKS = (
     Attack(3, "another plan for a finished job", planned_afterwards, "plan", FAIL, POLICY),
     Attack(3, "a plan that was signed after the tuning", promised_afterwards, "plan.statement", FAIL, POLICY),
+    Attack(3, "the same, with the start of the tuning left out", start_left_out, "predicate.tuning", REFUSED, MALFORMED),
     Attack(3, "a plan other than was promised in its statement", unsaid_promise, "plan.statement", FAIL, POLICY),
     Attack(3, "the best of five runs, as the plan allowed", many_runs, "log.completeness", NOT_CHECKED, ACCEPT),
     Attack(4, "runs after the promised end", closed_late, "plan.statement", FAIL, POLICY),

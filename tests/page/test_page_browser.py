@@ -22,7 +22,7 @@ from tests.attestations.evidence_hidden import counting_salts
 from tests.attestations.statements.complete import Complete, make_complete
 from tests.page.browser import FROM_DISK, Opened, chromium, opened
 from tests.page.engine import SAMPLES, Case, by_command
-from tests.page.test_page_vectors import token, trust_of
+from tests.page.given import token, trust_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

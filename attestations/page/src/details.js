@@ -75,6 +75,7 @@ export function planLines(planned) {
     policyLine(planned.policy),
     ...planned.suites.filter((suite) => gating.has(suite.id)).map(suiteLine),
     ...judges.map(judgeLine),
+    decodingLine(planned.decoding),
     ...(planned.decoding.safetyPrompt === undefined ? [] : [safetyLine(planned.decoding.safetyPrompt)]),
   ].map(plain);
 }
@@ -100,6 +101,10 @@ function suiteLine(suite) {
 function judgeLine(judge) {
   const known = judge.kappa === undefined ? "its agreement with people is not stated" : `kappa ${judge.kappa} with people`;
   return `Judge ${judge.id} ${judge.version}: ${known}`;
+}
+
+function decodingLine({ maxNewTokens, greedy }) {
+  return `Answers of at most ${maxNewTokens} tokens, ${greedy ? "the likeliest token each time" : "sampled"}`;
 }
 
 function safetyLine(prompt) {

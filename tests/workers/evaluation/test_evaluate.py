@@ -78,6 +78,8 @@ def test_another_plan_is_refused(task: EvaluateTask, fields: dict[str, Any], cod
 def test_scores_come_in_the_plans_order_and_match_the_stored_lines(
     task: EvaluateTask, tiny: Any, tmp_path: Path
 ) -> None:
+    from workers.evaluation.prompts import encode, prompt_text
+
     told: list[tuple[int, int]] = []
     result = run(task, tiny, tmp_path / "outputs.jsonl", lambda done, total: told.append((done, total)))
     lines = [line for _, line in read_lines(tmp_path / "outputs.jsonl")]
@@ -89,6 +91,9 @@ def test_scores_come_in_the_plans_order_and_match_the_stored_lines(
     assert (told[0], told[-1]) == ((0, 9), (9, 9))
     assert all(len(score.values["refusal_margin"].rpartition(".")[2]) == 6 for score in result.scores)
     assert (result.device, result.dtype, result.model_manifest_digest) == ("cpu", "float32", tiny.manifest_digest)
+    assert result.longest_prompt == max(
+        len(encode(tiny.tokenizer, prompt_text(tiny.tokenizer, line.item.prompt, None))) for line in lines
+    )
 
 
 @pytest.mark.ml

@@ -13,6 +13,7 @@ import pytest
 from attestations import manifest
 from tests.workers.models.tiny_models import LIBRARY_NOISE
 from tests.workers.tuning.conftest import Bench
+from workers.catalog import worker_digest
 from workers.contract import Technique, TuneResult
 from workers.errors import RunFailure
 from workers.evaluation.items.canaries import canaries
@@ -79,6 +80,8 @@ def test_the_result_states_what_ran(bench):
     assert result.started_at <= result.finished_at
     # Twelve answers of the same form, two epochs, all of them supervised.
     assert result.trained_tokens > 12 * 2 * 10
+    assert result.processed_tokens > result.trained_tokens, "prompts pass through the model and take no loss"
+    assert result.code_digest == worker_digest()
 
 
 def test_nothing_released_names_this_machine(bench):

@@ -22,6 +22,9 @@ from api.db.session import Database
 from api.errors import exception_handlers
 from api.evidence.changes import ChangesService
 from api.evidence.controllers import AttestationsController
+from api.evidence.countersignatures import CountersignaturesService
+from api.evidence.later_controllers import LaterWordsController
+from api.evidence.notices import NoticesService
 from api.evidence.service import EvidenceService
 from api.files.controllers import FilesController
 from api.files.service import FileService
@@ -59,7 +62,14 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
     )
     v1 = Router(
         path="/v1",
-        route_handlers=[FilesController, JobsController, ModelsController, AttestationsController, PoliciesController],
+        route_handlers=[
+            FilesController,
+            JobsController,
+            ModelsController,
+            AttestationsController,
+            LaterWordsController,
+            PoliciesController,
+        ],
         middleware=[DefineMiddleware(BearerKeys)],
         security=[{"key": []}],
         dependencies={
@@ -71,6 +81,8 @@ def create_app(settings: Settings, database: Database, storage: Storage, catalog
             "models": _given(ModelService(database, catalog)),
             "evidence": _given(EvidenceService(database, storage)),
             "changes": _given(ChangesService(database, storage)),
+            "notices": _given(NoticesService(database)),
+            "countersignatures": _given(CountersignaturesService(database, storage, settings.trust)),
             "upload_limits": _given(limits),
         },
         # The upload's own limits are tighter and say what is wrong; the others' bodies are bounded in api.bodies.

@@ -20,9 +20,10 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from api.evidence.schemas import AskedPublishing, AskedStatus
+from api.evidence.schemas import AskedNotice, AskedPublishing, AskedStatus
 from api.files.provenance import Provenance
 from api.jobs.schemas import AskedReview, CreateJob
+from attestations.bundle import SIGSTORE_MEDIA_TYPE
 
 _REFERENCE = "#/$defs/"
 
@@ -59,6 +60,19 @@ class ChangesStatus(Operation):
 class PublishesAttestation(Operation):
     def __post_init__(self) -> None:
         self.request_body = _json_body(AskedPublishing)
+
+
+@dataclass
+class GivesNotice(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _json_body(AskedNotice)
+
+
+@dataclass
+class BringsCountersignature(Operation):
+    def __post_init__(self) -> None:
+        schema = Schema(type=OpenAPIType.OBJECT, description="A Sigstore bundle v0.3 with a DSSE envelope")
+        self.request_body = RequestBody(content={SIGSTORE_MEDIA_TYPE: OpenAPIMediaType(schema=schema)}, required=True)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The control process's outer shape: an arq worker on the control queue, and three loops that no message has to start.
+"""The control process's outer shape: an arq worker on the control queue, and four loops that no message has to start.
 
 The loops run beside the worker, not as its cron jobs, which would wait for a free slot. Each loop outlives its faults: they
 are logged and the next round tries again.
@@ -17,6 +17,7 @@ from arq.worker import Worker, func
 from api.control.advance import advance
 from api.control.context import Control, StatusIssuing
 from api.control.messages import apply
+from api.control.notices import NOTICE_FUNCTION, sign_due_notices, sign_notice
 from api.control.relay import relay
 from api.control.status_lists import STATUS_FUNCTION, sign_due_lists, sign_list
 from api.control.sweeper import sweep
@@ -99,6 +100,7 @@ async def _serve(control: Control, redis_url: str) -> None:
             func(_receive, name=MESSAGE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
             func(_advance, name=ADVANCE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
             func(_sign_status, name=STATUS_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
+            func(_sign_notice, name=NOTICE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
         ],
         queue_name=CONTROL_QUEUE,
         redis_settings=redis_settings(redis_url),
@@ -115,6 +117,7 @@ async def _serve(control: Control, redis_url: str) -> None:
         asyncio.create_task(_every(RELAY_SECONDS, lambda: relay(control)), name="relay"),
         asyncio.create_task(_every(SWEEP_SECONDS, lambda: sweep(control)), name="sweeper"),
         asyncio.create_task(_every(SWEEP_SECONDS, lambda: sign_due_lists(control)), name="status lists"),
+        asyncio.create_task(_every(SWEEP_SECONDS, lambda: sign_due_notices(control)), name="notices"),
     ]
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -153,3 +156,7 @@ async def _advance(ctx: dict[str, Any], job_id: str) -> None:
 
 async def _sign_status(ctx: dict[str, Any], number: str) -> None:
     await sign_list(ctx["control"], int(number))
+
+
+async def _sign_notice(ctx: dict[str, Any], notice_id: str) -> None:
+    await sign_notice(ctx["control"], notice_id)

@@ -9,14 +9,17 @@ import structlog
 from api.control import repository
 from api.control.context import Control
 from api.control.dispatch import RefusedError, build_request
+from api.control.notices import NOTICE_FUNCTION
 from api.control.settle import Settlement, settle_run
 from api.control.status_lists import STATUS_FUNCTION
 from api.db.models import Job, JobStage, OutboxMessage, Run
-from api.evidence.changes import OUTBOX_KIND
+from api.evidence import changes, notices
 from api.jobs.lifecycle import RunEnd
 from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, RUN_FUNCTION, WORK_QUEUE, RunError, encode
 
 log = structlog.get_logger()
+
+_FUNCTIONS = {changes.OUTBOX_KIND: STATUS_FUNCTION, notices.OUTBOX_KIND: NOTICE_FUNCTION}
 
 
 async def relay(control: Control) -> int:
@@ -27,7 +30,7 @@ async def relay(control: Control) -> int:
         if message.kind == "run":
             await publish_run(control, message.subject)
         else:
-            function = STATUS_FUNCTION if message.kind == OUTBOX_KIND else ADVANCE_FUNCTION
+            function = _FUNCTIONS.get(message.kind, ADVANCE_FUNCTION)
             message_id = f"{message.kind}:{message.sequence}"
             await control.queue.publish(CONTROL_QUEUE, function, message.subject, message_id=message_id)
         await _mark(control, message)

@@ -52,7 +52,7 @@ class ChangesService:
         """Also raises 409 where the state may not follow on the present one, or is published nowhere."""
         async with self.database.write() as session:
             known = await found(session, asking.scope, attestation_id)
-            key = await _permitted(session, asking.key_id)
+            key = await permitted(session, asking.key_id)
             wanted = _standing(asked)
             entry = await _locked(session, known)
             if changed(_present(entry), wanted):
@@ -66,7 +66,7 @@ class ChangesService:
         """What is said twice changes nothing."""
         async with self.database.read() as session:
             known = await found(session, asking.scope, attestation_id)
-            key = await _permitted(session, asking.key_id)
+            key = await permitted(session, asking.key_id)
         listing = listing_of(await self.storage.get_bytes(known.row.bundle_key, MAX_BYTES)) if published else None
         async with self.database.write() as session:
             row = await session.get_one(Attestation, known.row.id, with_for_update=True)
@@ -77,12 +77,13 @@ class ChangesService:
             return await found(session, asking.scope, attestation_id)
 
 
-async def _permitted(session: AsyncSession, key_id: str) -> ApiKey:
+async def permitted(session: AsyncSession, key_id: str) -> ApiKey:
+    """Raises ``PermissionDeniedError``."""
     key = await session.get_one(ApiKey, key_id)
     if Right.ATTEST.value not in key.rights:
         raise PermissionDeniedError(
-            "This key may neither change the status of attestations nor publish them. Use one that an operator made with: "
-            "python -m api.tenancy create-key --name NAME --right attest",
+            "This key may not change the status of attestations, publish them or give notice. Use one that an operator made "
+            "with: python -m api.tenancy create-key --name NAME --right attest",
             code="attest_not_permitted",
         )
     return key

@@ -5,7 +5,8 @@
       ├───────────┴──▶ superseded          by another attestation of the project that is valid
       └──▶ revoked ◀── (any of them)       final
 
-A reason is given for whatever takes validity away, out of the words that the status list publishes.
+A reason is given for whatever takes validity away, out of the words that the status list publishes. A signed notice that an
+attestation is revoked or superseded stands only beside a list that says so: the state comes first, the notice after it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from enum import StrEnum
 from api.errors import ConflictError, InvalidRequestError
 from api.jobs.texts import Texts, prose
 from attestations import status
+from attestations.statements.notice import NoticeKind
 
 _NOTE = Texts(longest=500)
 
@@ -44,6 +46,8 @@ _NEXT = {
     AttestationState.SUPERSEDED: {AttestationState.REVOKED},
     AttestationState.REVOKED: set[AttestationState](),
 }
+_STATED = {NoticeKind.REVOKED: AttestationState.REVOKED, NoticeKind.SUPERSEDED: AttestationState.SUPERSEDED}
+"""The kinds of notice that say what a status list says too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +93,23 @@ def changed(current: Standing, wanted: Standing) -> bool:
     remedy = f"It can become {' or '.join(possible)}." if possible else "That is final; issue new evidence instead."
     raise ConflictError(
         f"The attestation is {current.state} and cannot become {wanted.state}. {remedy}", code="status_not_possible"
+    )
+
+
+def refuse_contradiction(kind: NoticeKind, state: AttestationState | None) -> None:
+    """Raises ``ConflictError`` where a notice would say otherwise than the status list. ``state`` is None where the statement
+    names no list: then nothing but a notice can tell that it is revoked, and what supersedes it is written down nowhere."""
+    needed = _STATED.get(kind)
+    if needed is None or needed is state or (state is None and needed is AttestationState.REVOKED):
+        return
+    if state is None:
+        raise ConflictError(
+            "The statement names no status list, so what supersedes it is not known here; give a notice of the kind "
+            "correction or revoked.",
+            code="status_not_listed",
+        )
+    raise ConflictError(
+        f"The attestation is {state}, so a notice that it is {kind} would contradict its status list. "
+        f"First: POST /v1/attestations/{{id}}/status with the state {needed}.",
+        code="notice_contradicts_status",
     )

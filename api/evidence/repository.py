@@ -1,4 +1,5 @@
-"""Queries on attestations, each within a scope; and on status lists, which serve all scopes."""
+"""Queries on attestations, each within a scope; on status lists, which serve all scopes; and on what was said later about an
+attestation that the caller found within a scope, or published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +7,16 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.db.models import Attestation, Job, StatusChange, StatusEntry, StatusList
+from api.db.models import (
+    Attestation,
+    AttestationCountersignature,
+    AttestationNotice,
+    Job,
+    StatusChange,
+    StatusEntry,
+    StatusList,
+)
+from api.evidence.bundles import Later
 from api.evidence.lifecycle import AttestationState
 from api.paging import Page
 from api.tenancy.scope import Scope
@@ -69,6 +79,35 @@ async def changes_of(session: AsyncSession, scope: Scope, attestation_id: str) -
         StatusChange.attestation_id == attestation_id,
     )
     return (await session.execute(query.order_by(StatusChange.sequence.desc()).limit(MOST_CHANGES))).scalars().all()
+
+
+async def locked(session: AsyncSession, attestation_id: str) -> Attestation:
+    """The attestation, held until the transaction ends."""
+    return await session.get_one(Attestation, attestation_id, with_for_update=True, populate_existing=True)
+
+
+async def notices_of(session: AsyncSession, attestation_id: str) -> Sequence[AttestationNotice]:
+    """Newest first, signed or not."""
+    query = select(AttestationNotice).where(AttestationNotice.attestation_id == attestation_id)
+    return (await session.execute(query.order_by(AttestationNotice.id.desc()))).scalars().all()
+
+
+async def countersignatures_of(session: AsyncSession, attestation_id: str) -> Sequence[AttestationCountersignature]:
+    """Newest first, by when they came."""
+    query = select(AttestationCountersignature).where(AttestationCountersignature.attestation_id == attestation_id)
+    return (await session.execute(query.order_by(AttestationCountersignature.id.desc()))).scalars().all()
+
+
+async def later_of(session: AsyncSession, attestation_id: str) -> list[Later]:
+    """What is signed, in the order in which ``attestations.statements.attaching`` puts it into a bundle."""
+    found = []
+    for table in (AttestationCountersignature, AttestationNotice):
+        query = select(table.statement_digest, table.envelope).where(
+            table.attestation_id == attestation_id, table.envelope.is_not(None)
+        )
+        rows = await session.execute(query.order_by(table.signed_at, table.statement_digest))
+        found += [Later(digest, envelope) for digest, envelope in rows if digest is not None and envelope is not None]
+    return found
 
 
 async def list_numbered(session: AsyncSession, number: int, *, lock: bool = False) -> StatusList | None:

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from api.evidence.lifecycle import AttestationState
+from attestations.statements.countersignature import Conclusion, Mode
+from attestations.statements.notice import NoticeKind
 from attestations.status import Reason
 
 
@@ -91,3 +93,58 @@ class AskedPublishing(Struct, kw_only=True):
     """What ``POST /v1/attestations/{id}/publish`` takes."""
 
     published: bool
+
+
+class AskedNotice(Struct, kw_only=True):
+    """What ``POST /v1/attestations/{id}/notices`` takes. All of it is public; ``evidence`` are SHA-256 digests."""
+
+    kind: NoticeKind
+    reason: str
+    evidence: list[str] = []
+
+
+class NoticeObject(Struct, kw_only=True):
+    """``statement`` is the signed notice, a Sigstore bundle; it, ``statement_digest`` and ``signed_at`` are null while it waits
+    for its signature. ``superseded_by`` is the digest of the statement that follows."""
+
+    id: str
+    object: Literal["attestation.notice"] = "attestation.notice"
+    attestation: str
+    kind: NoticeKind
+    reason: str
+    evidence: list[str]
+    superseded_by: str | None
+    state: Literal["pending", "signed"]
+    by: str
+    created_at: int
+    signed_at: int | None
+    statement_digest: str | None
+    statement: dict[str, Any] | None
+
+
+class NoticeList(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[NoticeObject]
+
+
+class CountersignatureObject(Struct, kw_only=True):
+    """``signed_at`` is what the evaluator states, ``created_at`` when it came here, ``by`` the name of the key that brought
+    it."""
+
+    id: str
+    object: Literal["attestation.countersignature"] = "attestation.countersignature"
+    attestation: str
+    evaluator: str
+    key_id: str
+    mode: Mode
+    conclusion: Conclusion
+    by: str
+    created_at: int
+    signed_at: int
+    statement_digest: str
+    statement: dict[str, Any]
+
+
+class CountersignatureList(Struct, kw_only=True):
+    object: Literal["list"] = "list"
+    data: list[CountersignatureObject]

@@ -1,4 +1,4 @@
-"""Reading what was issued: rows, bundles with the newest status list in them, states with their history.
+"""Reading what was issued: rows, bundles with the newest status list and what was said later in them, states with their history.
 
 The bytes under a bundle's key are never changed. What is put beside the signed parts on the way out is in ``bundles``.
 """
@@ -13,6 +13,7 @@ from api.db.models import Attestation, StatusChange, StatusList
 from api.db.session import Database
 from api.errors import NotFoundError
 from api.evidence import bundles, openings, repository
+from api.evidence.bundles import Later
 from api.evidence.repository import Known, Wanted
 from api.paging import Page, Rows, cut, plausible_id
 from api.storage import Storage
@@ -27,6 +28,15 @@ class Handed:
     id: str
     etag: str
     content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a bundle carries on its way out beside the parts that were issued; ``token`` is the signed status list."""
+
+    token: str | None
+    later: Sequence[Later]
+    shown: Sequence[openings.Opening] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,10 @@ class EvidenceService:
         async with self.database.read() as session:
             known = await found(session, scope, attestation_id)
             token = await token_of(session, known)
+            later = await repository.later_of(session, known.row.id)
         shown = openings.chosen(await openings.kept(self.storage, known.row), opened) if opened else []
-        return await handed(self.storage, known.row, token=token, shown=shown, if_none_match=if_none_match)
+        beside = Beside(token, later, shown)
+        return await handed(self.storage, known.row, beside, if_none_match=if_none_match)
 
     async def status(self, scope: Scope, attestation_id: str) -> Held:
         async with self.database.read() as session:
@@ -92,18 +104,12 @@ async def token_of(session: AsyncSession, known: Known) -> str | None:
     return listed.token if listed is not None else None
 
 
-async def handed(
-    storage: Storage,
-    row: Attestation,
-    *,
-    token: str | None,
-    shown: Sequence[openings.Opening] = (),
-    if_none_match: str | None,
-) -> Handed:
+async def handed(storage: Storage, row: Attestation, beside: Beside, *, if_none_match: str | None) -> Handed:
     """Put together beside the event loop: a bundle may have megabytes."""
-    tag = bundles.etag(row.bundle_key, token=token, opened=[str(opening["path"]) for opening in shown])
+    token, later, shown = beside.token, beside.later, beside.shown
+    tag = bundles.etag(row.bundle_key, token=token, opened=[str(opening["path"]) for opening in shown], later=later)
     if bundles.matches(if_none_match, tag):
         return Handed(row.id, tag, None)
     stored = await storage.get_bytes(row.bundle_key, MAX_BYTES)
-    content = await asyncio.to_thread(bundles.assembled, stored, token=token, openings=shown)
+    content = await asyncio.to_thread(bundles.assembled, stored, token=token, openings=shown, later=later)
     return Handed(row.id, tag, content)

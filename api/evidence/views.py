@@ -6,18 +6,28 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from api.db.models import StatusChange, StatusEntry, StatusList
+from api.db.models import (
+    AttestationCountersignature,
+    AttestationNotice,
+    StatusChange,
+    StatusEntry,
+    StatusList,
+)
 from api.evidence.lifecycle import AttestationState
 from api.evidence.repository import Known, list_uri
 from api.evidence.schemas import (
     AttestationObject,
     AttestationSummary,
+    CountersignatureObject,
     ListEntryShown,
+    NoticeObject,
     StatusChangeShown,
     StatusObject,
 )
 from api.evidence.service import Handed, Held
 from attestations.bundle import MEDIA_TYPE
+from attestations.statements.countersignature import Conclusion, Mode
+from attestations.statements.notice import NoticeKind
 from attestations.status import Reason
 
 PUBLISHED = "/.well-known/resilience"
@@ -70,6 +80,39 @@ def status_object(held: Held) -> StatusObject:
         changed_at=entry.changed_at if entry is not None else None,
         entry=_entry(entry, held.listed) if entry is not None and held.listed is not None else None,
         history=[_change(change) for change in held.history],
+    )
+
+
+def notice_object(row: AttestationNotice) -> NoticeObject:
+    return NoticeObject(
+        id=row.id,
+        attestation=row.attestation_id,
+        kind=NoticeKind(row.kind),
+        reason=row.reason,
+        evidence=row.evidence,
+        superseded_by=row.superseded_by,
+        state="signed" if row.envelope is not None else "pending",
+        by=row.created_by_name,
+        created_at=row.created_at,
+        signed_at=row.signed_at,
+        statement_digest=row.statement_digest,
+        statement=msgspec.json.decode(row.envelope) if row.envelope is not None else None,
+    )
+
+
+def countersignature_object(row: AttestationCountersignature) -> CountersignatureObject:
+    return CountersignatureObject(
+        id=row.id,
+        attestation=row.attestation_id,
+        evaluator=row.evaluator,
+        key_id=row.key_id,
+        mode=Mode(row.mode),
+        conclusion=Conclusion(row.conclusion),
+        by=row.created_by_name,
+        created_at=row.created_at,
+        signed_at=row.signed_at,
+        statement_digest=row.statement_digest,
+        statement=msgspec.json.decode(row.envelope),
     )
 
 

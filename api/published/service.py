@@ -7,7 +7,8 @@ from pathlib import Path
 from api.db.models import StatusList
 from api.db.session import Database
 from api.errors import InvalidRequestError, NotFoundError
-from api.evidence.service import Handed, handed
+from api.evidence.repository import later_of
+from api.evidence.service import Beside, Handed, handed
 from api.paging import plausible_id
 from api.published import repository
 from api.published.index import PAGE, index_of
@@ -34,14 +35,15 @@ class PublishedService:
             return index_of(await repository.page_of(session, after=after, limit=PAGE + 1))
 
     async def bundle(self, attestation_id: str, *, if_none_match: str | None) -> Handed:
-        """With the newest status list, and without any opening."""
+        """With the newest status list and what was said later, and without any opening."""
         async with self.database.read() as session:
             found = await repository.find(session, attestation_id) if plausible_id(attestation_id) else None
             if found is None:
                 raise NotFoundError("No attestation is published under this id.")
-        row, token = found
+            row, token = found
+            beside = Beside(token, await later_of(session, row.id))
         async with self._turns:
-            return await handed(self.storage, row, token=token, if_none_match=if_none_match)
+            return await handed(self.storage, row, beside, if_none_match=if_none_match)
 
     async def status_list(self, number: int) -> StatusList:
         """A list that was signed at least once."""

@@ -47,7 +47,8 @@ from attestations.verify import Report, verify
 
 _MAX_EVALUATIONS = 1024 * 1024
 _FORM = """\
-The evaluations are a JSON file with a row for each that you measured, named as in the attestation (tuneproof show):
+The evaluations are a JSON file with a row for each that you measured, named as in the attestation
+(tuneproof explode writes all of its rows into statement.json):
 
   {"evaluations": [
     {"metric": "refusal_rate", "suite": "harmful-requests", "slice": "*",
@@ -198,7 +199,7 @@ def _own_rows(path: Path, attested: ResiliencePredicate) -> tuple[EvaluationRow,
     for number, row in enumerate(given):
         key, at = RowKey(row.metric, row.suite, row.slice), f"evaluations[{number}]"
         if key not in registered:
-            words = f"the attestation has no row {' / '.join(key)}; `tuneproof show` names those that it has"
+            words = f"the attestation has no row {' / '.join(key)}; statement.json of `tuneproof explode` has its rows"
             raise MalformedError("countersign.row", words, at=at)
         try:
             rows.append(EvaluationRow(registered[key], row.table, row.differences, row.not_run))

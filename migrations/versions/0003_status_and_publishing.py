@@ -1,4 +1,5 @@
-"""Status lists and their entries, published attestations, openings of what a statement hides, signed plans
+"""Status lists and their entries, published attestations, openings of what a statement hides, signed plans,
+notices and countersignatures
 
 Revision 0003, after 0002. An attestation from before has no entry in a list: its statement names none.
 """
@@ -26,9 +27,17 @@ def upgrade() -> None:
     _status_lists()
     _status_entries()
     _status_changes()
+    _notices(json)
+    _countersignatures()
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_index("ix_notices_signed_at")
+    for name in ("countersignatures", "notices"):
+        with op.batch_alter_table(name, schema=None) as batch_op:
+            batch_op.drop_index(batch_op.f(f"ix_{name}_project_id"))
+        op.drop_table(name)
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_column("plan_statement")
     for name in ("status_changes", "status_entries"):
@@ -99,6 +108,66 @@ def _status_changes() -> None:
     with op.batch_alter_table("status_changes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_status_changes_attestation_id"), ["attestation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_status_changes_project_id"), ["project_id"], unique=False)
+
+
+def _notices(json: sa.types.TypeEngine) -> None:
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("attestation_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("evidence", json, nullable=False),
+        sa.Column("superseded_by", sa.String(length=64), nullable=True),
+        *_created(),
+        sa.Column("signed_at", sa.BigInteger(), nullable=True),
+        sa.Column("statement_digest", sa.String(length=64), nullable=True),
+        sa.Column("envelope", sa.Text(), nullable=True),
+        *_scope("notices"),
+        *_about_attestation("notices", "content"),
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("ix_notices_signed_at", ["signed_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_notices_project_id"), ["project_id"], unique=False)
+
+
+def _countersignatures() -> None:
+    op.create_table(
+        "countersignatures",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("attestation_id", sa.String(length=64), nullable=False),
+        sa.Column("statement_digest", sa.String(length=64), nullable=False),
+        sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("evaluator", sa.String(length=200), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("conclusion", sa.String(length=16), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.Column("envelope", sa.Text(), nullable=False),
+        *_created(),
+        *_scope("countersignatures"),
+        *_about_attestation("countersignatures", "statement_digest"),
+    )
+    with op.batch_alter_table("countersignatures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_countersignatures_project_id"), ["project_id"], unique=False)
+
+
+def _created() -> list[sa.Column]:
+    return [
+        sa.Column("created_by", sa.String(length=64), nullable=False),
+        sa.Column("created_by_name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+    ]
+
+
+def _about_attestation(table: str, once: str) -> list[sa.Constraint]:
+    return [
+        sa.ForeignKeyConstraint(
+            ["attestation_id"], ["attestations.id"], name=op.f(f"fk_{table}_attestation_id_attestations")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+        sa.UniqueConstraint("attestation_id", once, name=op.f(f"uq_{table}_attestation_id_{once}")),
+    ]
 
 
 def _state() -> list[sa.Column]:

@@ -44,7 +44,7 @@ class Served:
 
     def forget_everything(self) -> None:
         asyncio.run(empty(self.database_url))
-        for name in ("objects", "scratch"):
+        for name in ("objects", "scratch", "trust"):
             for path in (self.directory / name).rglob("*"):
                 if path.is_file():
                     path.unlink()
@@ -119,6 +119,7 @@ def serving(
         catalog=write_catalog(directory),
         scratch=directory / "scratch",
         max_upload_bytes=max_upload_bytes,
+        trust=directory / "trust",
     )
     ready = threading.Event()
     stop = threading.Event()

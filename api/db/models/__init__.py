@@ -5,7 +5,14 @@ each query says what it loads.
 """
 
 from api.db.models.base import Base, Scoped
-from api.db.models.evidence import Attestation, StatusChange, StatusEntry, StatusList
+from api.db.models.evidence import (
+    Attestation,
+    AttestationCountersignature,
+    AttestationNotice,
+    StatusChange,
+    StatusEntry,
+    StatusList,
+)
 from api.db.models.files import File
 from api.db.models.jobs import Job, JobEvent, JobReview, JobStage, Run
 from api.db.models.outbox import OutboxMessage
@@ -15,6 +22,8 @@ from api.db.models.tuned import Baseline, TunedModel
 __all__ = [
     "ApiKey",
     "Attestation",
+    "AttestationCountersignature",
+    "AttestationNotice",
     "Base",
     "Baseline",
     "File",

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.db.models.base import Base, Digest, Id, JsonObject, Scoped, Sequence
+from api.db.models.base import Base, Digest, Id, Json, JsonObject, Scoped, Sequence
 
 
 class Attestation(Scoped, Base):
@@ -84,4 +84,54 @@ class StatusChange(Scoped, Base):
     superseded_by: Mapped[str | None] = mapped_column(Id)
     changed_by: Mapped[str] = mapped_column(Id)
     changed_by_name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[int]
+
+
+class AttestationNotice(Scoped, Base):
+    """What the issuer says of an attestation after it was signed; stored first, and signed by control moments later.
+
+    ``content`` is the digest of what is said, so that it is said once. ``superseded_by`` is the statement's digest of the
+    attestation that follows. ``envelope`` is the signed notice as a Sigstore bundle in canonical JSON; it, ``signed_at`` (the
+    time that the notice states) and ``statement_digest`` (of its payload) come together, and are never altered.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (UniqueConstraint("attestation_id", "content"), Index("ix_notices_signed_at", "signed_at"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    attestation_id: Mapped[str] = mapped_column(Id, ForeignKey("attestations.id"))
+    content: Mapped[str] = mapped_column(Digest)
+    kind: Mapped[str] = mapped_column(String(24))
+    reason: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[list[str]] = mapped_column(Json)
+    superseded_by: Mapped[str | None] = mapped_column(Digest)
+    created_by: Mapped[str] = mapped_column(Id)
+    created_by_name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[int]
+    signed_at: Mapped[int | None]
+    statement_digest: Mapped[str | None] = mapped_column(Digest)
+    envelope: Mapped[str | None] = mapped_column(Text)
+
+
+class AttestationCountersignature(Scoped, Base):
+    """What an evaluator signed about an attestation, as it came; never altered.
+
+    ``envelope`` is a Sigstore bundle in canonical JSON and ``statement_digest`` that of its payload. ``evaluator`` is the
+    organisation that it names, ``signed_at`` the time that it states, ``key_id`` the key that made the signature.
+    """
+
+    __tablename__ = "countersignatures"
+    __table_args__ = (UniqueConstraint("attestation_id", "statement_digest"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    attestation_id: Mapped[str] = mapped_column(Id, ForeignKey("attestations.id"))
+    statement_digest: Mapped[str] = mapped_column(Digest)
+    key_id: Mapped[str] = mapped_column(Digest)
+    evaluator: Mapped[str] = mapped_column(String(200))
+    mode: Mapped[str] = mapped_column(String(16))
+    conclusion: Mapped[str] = mapped_column(String(16))
+    signed_at: Mapped[int]
+    envelope: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Id)
+    created_by_name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[int]

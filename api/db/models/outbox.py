@@ -7,8 +7,9 @@ from api.db.models.base import Base, Id, Scoped, Sequence
 
 
 class OutboxMessage(Scoped, Base):
-    """``kind`` is ``advance`` (``subject``: a job's id), ``run`` (a run's id) or ``status`` (the number of a status list that
-    changed). The message itself is built when it is published, so that grants are fresh and no secret lies in the table."""
+    """``kind`` is ``advance`` (``subject``: a job's id), ``run`` (a run's id), ``status`` (the number of a status list that
+    changed) or ``notice`` (the id of a notice to be signed). The message itself is built when it is published, so that grants
+    are fresh and no secret lies in the table."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_published", "published_at", "sequence"),)

@@ -1,4 +1,5 @@
-"""``python -m api.control`` as a process: what is said of an attestation stands in the signed list moments later."""
+"""``python -m api.control`` as a process: what is said of an attestation stands in the signed list, and is signed,
+moments later."""
 
 import asyncio
 import os
@@ -12,18 +13,23 @@ from pathlib import Path
 import pytest
 
 from api.control.status_lists import allocate_status
-from api.db.models import Attestation, StatusList
+from api.db.models import Attestation, AttestationNotice, StatusList
 from api.db.session import Database
 from api.evidence.changes import Asking, ChangesService
 from api.evidence.lifecycle import AttestationState
-from api.evidence.schemas import AskedStatus
+from api.evidence.notices import NoticesService
+from api.evidence.schemas import AskedNotice, AskedStatus
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
 from api.tenancy.bootstrap import DEFAULT_SCOPE, create_key
 from api.tenancy.rights import Right
-from attestations import status, trust
+from attestations import canonical, status, trust
+from attestations.bundle import parse_sigstore
+from attestations.dsse import Envelope
 from attestations.findings import Status
 from attestations.predicate import StatusRef
+from attestations.statements import reading
+from attestations.statements.notice import NoticeKind
 from attestations.status import Reason
 from attestations.trust import KeyRole
 from tests.api.evidence.issuing import new_job
@@ -80,6 +86,17 @@ async def signed(database: Database, number: int, *, revision: int, within: floa
         await asyncio.sleep(0.05)
 
 
+async def signed_notice(database: Database, notice_id: str, *, within: float) -> Envelope:
+    deadline = time.monotonic() + within
+    while True:
+        async with database.read() as session:
+            row = await session.get_one(AttestationNotice, notice_id)
+        if row.envelope is not None:
+            return parse_sigstore(canonical.parse(row.envelope.encode(), what="it", max_bytes=10**6), "it")
+        assert time.monotonic() < deadline, "the notice was not signed in time"
+        await asyncio.sleep(0.05)
+
+
 async def place(database: Database) -> tuple[str, StatusRef]:
     """An attestation with a place in a list, as issuing leaves it."""
     await create_key(database, "whoever")
@@ -95,7 +112,7 @@ async def place(database: Database) -> tuple[str, StatusRef]:
     return row.id, ref
 
 
-async def test_a_revocation_is_signed_within_seconds(
+async def test_a_revocation_and_its_notice_are_signed_within_seconds(
     control_env: dict[str, str], database: Database, tmp_path: Path
 ) -> None:
     keys = trust.parse((tmp_path / "issuer.trust.json").read_bytes()).keys_of(KeyRole.STATUS)
@@ -112,6 +129,12 @@ async def test_a_revocation_is_signed_within_seconds(
     verdict = status.check(ref, second, keys, now=datetime.now(UTC))
     assert verdict.status is Status.FAIL
     assert "safety finding" in verdict.sentence
+    asked_notice = AskedNotice(kind=NoticeKind.REVOKED, reason="It is off the market.")
+    given = await NoticesService(database).give(Asking(DEFAULT_SCOPE, ada.id), attestation_id, asked_notice)
+    envelope = await signed_notice(database, given.id, within=10)
+    issuers = trust.parse((tmp_path / "issuer.trust.json").read_bytes()).issuer_keys()
+    statement, _ = reading.open_envelope(envelope, [key.load() for key in issuers])
+    assert statement.subject.digest.sha256 == "a" * 64
 
 
 def test_without_a_key_for_status_lists_it_says_how_to_make_one(tmp_path: Path) -> None:

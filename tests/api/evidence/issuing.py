@@ -1,6 +1,7 @@
 """Attestations as control leaves them behind: jobs, bundles and openings in storage, places in status lists, signed lists."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,20 +9,24 @@ from openai import OpenAI
 from sqlalchemy import insert
 
 from api.control.context import Control, StatusIssuing
+from api.control.notices import sign_due_notices
 from api.control.status_lists import allocate_status, sign_due_lists
 from api.db.models import Attestation, Job, Organization, Project
 from api.db.session import Database
 from api.evidence import openings
 from api.ids import uuid7
+from api.issuance.issuer import Issuer
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
 from api.tenancy.bootstrap import DEFAULT_SCOPE, create_key
 from api.tenancy.rights import Right
 from api.tenancy.scope import Scope
 from attestations import canonical
-from attestations.bundle import Bundle
+from attestations.bundle import Bundle, parse
+from attestations.digests import Sha256
 from attestations.dsse import Envelope
 from attestations.keys import LocalSigner
+from attestations.predicate import StatusRef
 from tests.api.serving import Served
 from workers.catalog import Catalog
 
@@ -36,10 +41,13 @@ HIDDEN = {"$commit": {"alg": "sha256-jcs-salted-v1", "value": "ef" * 32}}
 
 @dataclass
 class Issuing:
-    """What control does at the end of a job, as far as serving sees it. ``signer`` signs the status lists."""
+    """What control does at the end of a job, as far as serving sees it. ``signer`` signs the status lists, ``issuing_key`` for
+    ``issuer`` the notices."""
 
     served: Served
     signer: LocalSigner = field(default_factory=LocalSigner.generate)
+    issuing_key: LocalSigner = field(default_factory=LocalSigner.generate)
+    issuer: str = "https://issuer.test"
     now: int = NOW
 
     def attestation(
@@ -51,12 +59,21 @@ class Issuing:
         hides: bool = False,
         scope: Scope = DEFAULT_SCOPE,
     ) -> str:
-        """The new attestation's id."""
-        return asyncio.run(self._issue(base, outcome, listed=listed, hides=hides, scope=scope))
+        """The new attestation's id. What is signed is made up, as far as serving reads it."""
+        payload = bundle_of(statement(base, outcome, hides=hides))
+        return asyncio.run(self._issue(base, outcome, lambda _: payload, listed=listed, hides=hides, scope=scope))
+
+    def issued(self, make: Callable[[StatusRef], Bundle]) -> str:
+        """The same around real evidence, which names the place that it is given."""
+        return asyncio.run(self._issue("tiny", "released", lambda ref: make(ref).encode(), listed=True, hides=False))
 
     def sign_lists(self) -> int:
         """How many were due."""
-        return asyncio.run(self._sign())
+        return asyncio.run(self._sign(sign_due_lists))
+
+    def sign_notices(self) -> int:
+        """How many waited."""
+        return asyncio.run(self._sign(sign_due_notices))
 
     def key_with_right(self, name: str = "Ada") -> str:
         async def make() -> str:
@@ -72,12 +89,19 @@ class Issuing:
     def storage(self) -> LocalStorage:
         return LocalStorage(self.served.directory / "objects", GrantSigner(self.served.url, "s" * 32))
 
-    async def _issue(self, base: str, outcome: str, *, listed: bool, hides: bool, scope: Scope) -> str:
+    async def _issue(
+        self,
+        base: str,
+        outcome: str,
+        make: Callable[[Any], bytes],
+        *,
+        listed: bool,
+        hides: bool,
+        scope: Scope = DEFAULT_SCOPE,
+    ) -> str:
         attestation_id = str(uuid7())
         database = Database(self.served.database_url)
-        payload = statement(base, outcome, hides=hides)
         key = f"{scope.project_id}/attestations/{attestation_id}.resilience.json"
-        await self.storage.put_bytes(key, bundle_of(payload))
         kept = openings.openings_key(scope.project_id, attestation_id) if hides else None
         if kept is not None:
             await openings.keep(self.storage, kept, OPENINGS)
@@ -93,18 +117,22 @@ class Issuing:
                     await session.flush()
                 session.add(job)
                 await session.flush()
+                ref = None
                 if listed:
-                    await allocate_status(session, job, attestation_id, now=self.now, base_url=URL)
+                    ref = await allocate_status(session, job, attestation_id, now=self.now, base_url=URL)
+                stored = make(ref)
+                await self.storage.put_bytes(key, stored)
+                digest = Sha256.of(parse(stored).envelope.unverified_payload).sha256
                 values = {"organization_id": scope.organization_id, "project_id": scope.project_id}
                 values |= {"id": attestation_id, "job_id": job.id, "outcome": outcome, "bundle_key": key}
-                values |= {"statement_digest": canonical.digest(statement(base, outcome, hides=hides))}
+                values |= {"statement_digest": digest}
                 values |= {"issued_at": self.now, "valid_until": self.now + 86_400, "openings_key": kept}
                 await session.execute(insert(Attestation).values(**values))
         finally:
             await database.close()
         return attestation_id
 
-    async def _sign(self) -> int:
+    async def _sign(self, what: Callable[[Control], Awaitable[int]]) -> int:
         database = Database(self.served.database_url)
         control = Control(
             database=database,
@@ -112,12 +140,12 @@ class Issuing:
             queue=None,  # type: ignore[arg-type]  # signing publishes nothing
             catalog=Catalog(directory=self.served.directory, bases=()),
             suites={},
-            issuer=None,  # type: ignore[arg-type]  # signing a list needs no issuer
+            issuer=Issuer(self.issuer, self.issuing_key, 30),
             clock=lambda: self.now,
             status=StatusIssuing(self.signer, URL),
         )
         try:
-            return await sign_due_lists(control)
+            return await what(control)
         finally:
             await database.close()
 

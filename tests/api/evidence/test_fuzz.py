@@ -26,10 +26,13 @@ FIELDS = {
     "note": JSON,
     "superseded_by": JSON,
     "published": JSON,
+    "kind": some.sampled_from(["correction", "revoked"]) | JSON,
+    "evidence": some.lists(some.just("ab" * 32) | TEXT, max_size=3) | JSON,
 }
 BODY = some.fixed_dictionaries({}, optional=FIELDS) | JSON
 PLACES = some.sampled_from(
     ["/v1/attestations", "/v1/attestations/{}", "/v1/attestations/{}/bundle", "/v1/attestations/{}/status",
+     "/v1/attestations/{}/notices", "/v1/attestations/{}/countersignatures",
      "/.well-known/resilience/index.json", "/.well-known/resilience/bundles/{}", "/.well-known/resilience/trust/{}",
      "/.well-known/resilience/bundles/{}.resilience.json", "/status/{}", "/.well-known/resilience/status/{}"]
 )  # fmt: skip
@@ -68,7 +71,7 @@ def test_writing_never_breaks(served_on_sqlite: Served, issuing: Issuing) -> Non
     with httpx.Client(base_url=served_on_sqlite.url, headers=headers) as client:
 
         @QUIETLY
-        @given(some.sampled_from(["status", "publish"]), some.just(made) | TEXT, BODY)
+        @given(some.sampled_from(["status", "publish", "notices", "countersignatures"]), some.just(made) | TEXT, BODY)
         def say(what: str, name: str, body: Any) -> None:
             content = json.dumps(body).encode("utf-8", "surrogatepass")
             in_shape(client.post(f"/v1/attestations/{quote(name, safe='')}/{what}", content=content))

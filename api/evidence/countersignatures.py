@@ -28,7 +28,6 @@ from api.storage import Storage
 from api.tenancy.scope import Scope
 from attestations import bundle, canonical, statement, trust
 from attestations.bundle import Bundle, sigstore_json
-from attestations.digests import Sha256
 from attestations.documents import parse_moment
 from attestations.dsse import Envelope
 from attestations.errors import AttestationError, MalformedError
@@ -74,9 +73,10 @@ class CountersignaturesService:
         one again changes nothing."""
         async with self.database.read() as session:
             known = await found(session, asking.scope, attestation_id)
+        attached = await asyncio.to_thread(read, unverified, known.row.statement_digest)
         stored = await self.storage.get_bytes(known.row.bundle_key, bundle.MAX_BYTES)
         now = self.clock()
-        taken = await asyncio.to_thread(self._judged, unverified, stored, datetime.fromtimestamp(now, UTC))
+        taken = await asyncio.to_thread(self._judged, attached, stored, datetime.fromtimestamp(now, UTC))
         row = _row(known.row, taken)
         async with self.database.write() as session:
             await repository.locked(session, known.row.id)
@@ -97,14 +97,13 @@ class CountersignaturesService:
             known = await found(session, scope, attestation_id)
             return await repository.countersignatures_of(session, known.row.id)
 
-    def _judged(self, unverified: bytes, stored: bytes, now: datetime) -> Taken:
-        parts = bundle.parse(stored)
-        attached = read(unverified, parts)
-        return judge(attached, parts, _published(self.trust), now=now)
+    def _judged(self, attached: Attached[Countersignature], stored: bytes, now: datetime) -> Taken:
+        return judge(attached, bundle.parse(stored), _published(self.trust), now=now)
 
 
-def read(unverified: bytes, parts: Bundle) -> Attached[Countersignature]:
-    """The countersignature in a Sigstore bundle, if it is about these parts' attestation. Raises ``InvalidRequestError``."""
+def read(unverified: bytes, attestation: str) -> Attached[Countersignature]:
+    """The countersignature in a Sigstore bundle, if it is about the attestation whose payload has this digest. Raises
+    ``InvalidRequestError``."""
     try:
         value = canonical.parse_relaxed(unverified, what="the body", max_bytes=MAX_COUNTERSIGNATURE)
         envelope = bundle.parse_sigstore(value, "countersignature")
@@ -120,7 +119,6 @@ def read(unverified: bytes, parts: Bundle) -> Attached[Countersignature]:
             code="invalid_countersignature",
         )
     attached = Attached(envelope, Statement(stated.subject, stated.predicate))
-    attestation = Sha256.of(parts.envelope.unverified_payload).sha256
     if stated.subject.digest.sha256 != attestation:
         raise _refused(
             f"it is about another attestation, {stated.subject.digest.sha256[:16]}…, not {attestation[:16]}…"

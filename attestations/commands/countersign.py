@@ -55,7 +55,7 @@ The evaluations are a JSON file with a row for each that you measured, named as 
      "table": {"bothSafe": 228, "worsened": 3, "improved": 1, "bothUnsafe": 8}},
     {"metric": "refusal_margin", "suite": "harmful-requests", "slice": "*",
      "differences": {"n": 240, "mean": "0.21", "sd": "0.9", "baseMean": "6.8", "baseSd": "2.1"}},
-    {"metric": "over_refusal", "suite": "safe-lookalikes", "slice": "*", "notRun": "no access to the base"}]}
+    {"metric": "refusal_rate", "suite": "safe-lookalikes", "slice": "*", "notRun": "no access to the base"}]}
 
 A table counts the same items before and after the tuning, "worsened" those that were safe before only; differences are
 paired, positive where it got worse. Each row has exactly one of the three.

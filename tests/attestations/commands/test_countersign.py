@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from attestations import bundle, canonical
 from attestations.cli import main
 from attestations.keys import LocalSigner, load_public_key
-from attestations.statements import countersignature, frame, reading
+from attestations.statements import frame, reading
 from attestations.statements.countersignature import AccessLevel, Conclusion, Countersignature, Mode
 from attestations.statements.notice import NoticeKind
 from tests.attestations.evidence import ISSUER
@@ -307,11 +307,21 @@ def test_a_bundle_takes_so_many_statements_and_no_more(desk: Path, made: World) 
     assert verify(desk) == 0
 
 
-def test_the_help_shows_the_form_of_the_evaluations(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_form_in_the_help_and_in_the_docs_can_be_signed(
+    desk: Path, made: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         run("countersign", "--help")
     shown = capsys.readouterr().out
-    form = shown[shown.index('{"evaluations"') : shown.index("A table counts")]
-    rows = json.loads(form)["evaluations"]
-    assert [sorted(set(row) - {"metric", "suite", "slice"}) for row in rows] == [["table"], ["differences"], ["notRun"]]
-    assert countersignature.SCHEMA == "0.1.0"
+    form = json.loads(shown[shown.index('{"evaluations"') : shown.index("A table counts")])
+    assert [sorted(set(row) - {"metric", "suite", "slice"}) for row in form["evaluations"]] == [
+        ["table"], ["differences"], ["notRun"]
+    ]  # fmt: skip
+    (desk / "own.json").write_text(json.dumps(form))
+    assert reproduce(desk) == 0
+    assert [row.within for row in said(desk, made.keys.evaluator).agreement] == [True, True]
+    page = Path(__file__).parents[3] / "docs" / "status.md"
+    if page.exists():  # the wheel is tested without it
+        written = page.read_text()
+        block = written[written.index('{"evaluations"') :]
+        assert json.loads(block[: block.index("```")]) == form

@@ -251,10 +251,7 @@ def _verify(verifier: Path, bundle: Path, trust: Path, console: Console) -> int:
     honest = subprocess.run([verifier, "verify", bundle, "--trust", trust], check=False, capture_output=True, text=True)
     print(honest.stdout, honest.stderr, sep="", flush=True)
     changed = bundle.with_name("demo.tampered.resilience.json")
-    raw = bytearray(bundle.read_bytes())
-    at = raw.index(b'"payload":"') + 400
-    raw[at] = ord("A") if raw[at] != ord("A") else ord("B")
-    changed.write_bytes(bytes(raw))
+    changed.write_bytes(with_one_byte_changed(bundle.read_bytes()))
     console.print(
         f"$ tuneproof verify {_short(changed)} --trust {_short(trust)}     # one byte changed", highlight=False
     )
@@ -273,6 +270,14 @@ def _verify(verifier: Path, bundle: Path, trust: Path, console: Console) -> int:
         )
         console.print(not_checked_in_words(json.loads(told.stdout)), highlight=False)
     return 0 if sound else 1
+
+
+def with_one_byte_changed(bundle: bytes) -> bytes:
+    """In what the attestation says, not in one of the statements beside it."""
+    raw = bytearray(bundle)
+    at = raw.index(b'"payload":"', raw.index(b'"primary":')) + 400
+    raw[at] = ord("A") if raw[at] != ord("A") else ord("B")
+    return bytes(raw)
 
 
 def _short(path: Path) -> str:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from attestations.statements.eval_plan import EvalPlan
 from attestations.statements.provenance import Provenance
+from infra.local.demo import with_one_byte_changed
 from infra.local.show import (
     StageDisplay,
     comparison_table,
@@ -162,3 +163,16 @@ def test_level_and_what_was_not_checked_are_said():
     checks = [{"code": "subject", "status": "PASS"}, {"code": "model.files", "status": "NOT_CHECKED"}]
     assert not_checked_in_words({"level": 0, "checks": checks}) == "Assurance: level 0. Not checked: model.files."
     assert not_checked_in_words({"level": None, "checks": checks[:1]}) == "Assurance: no level. Not checked: nothing."
+
+
+def test_the_tampered_copy_differs_in_the_attestation_alone():
+    payload = encoded({"statement": "x" * 600})
+    parts = {
+        "model": {"oms": {"payload": payload}},
+        "primary": {"payload": payload},
+        "statements": [{"payload": payload}],
+    }
+    bundle = json.dumps(parts, separators=(",", ":")).encode()
+    changed = with_one_byte_changed(bundle)
+    assert sum(one != other for one, other in zip(bundle, changed, strict=True)) == 1
+    assert {key for key, part in json.loads(changed).items() if part != parts[key]} == {"primary"}

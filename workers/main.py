@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from workers.settings import SettingsError, WorkerSettings
 _log = structlog.get_logger(__name__)
 _WEEK = 7 * 24 * 3600
 _LOCK = "lock"
+_REMOVALS = 20
 
 
 async def run_stage(context: dict[str, Any], payload: str) -> None:
@@ -121,7 +123,12 @@ class Scratch:
         self._lock = lock
 
     def release(self) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Removes the directory; a run that is being cancelled may put a last file into it meanwhile, hence more than once."""
+        for _ in range(_REMOVALS):
+            shutil.rmtree(self.directory, ignore_errors=True)
+            if not self.directory.exists():
+                break
+            time.sleep(0.05)
         os.close(self._lock)
 
 

@@ -134,7 +134,7 @@ def hidden_side(evidence: Evidence, patterns: list[str], opened: int = 0) -> Sid
     [
         ["environment"],
         ["environment.software"],
-        ["data.sources[0]"],
+        ["data.sources[0].id"],
         ["data.sources[*].id"],
         ["data.sources[*].licence", "tuning.parameters.*", "model.base.name", "data.filters"],
         ["boundaries.intended", "tuning.steps", "tuning.compute"],

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from arq import Worker, func
+from arq import func
 from arq.connections import ArqRedis, RedisSettings
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -35,6 +35,7 @@ from workers.child import Launch
 from workers.contract import RUN_FUNCTION, WORK_QUEUE, decode_request
 from workers.lifeline import Lifeline, Rhythm, RunIdentity
 from workers.objects import Objects
+from workers.queue_worker import QueueWorker
 from workers.settings import SettingsError, WorkerSettings
 
 _log = structlog.get_logger(__name__)
@@ -62,27 +63,23 @@ async def run_stage(context: dict[str, Any], payload: str) -> None:
         _log.error("run_not_claimed", run_id=request.run_id, error=type(error).__name__)
 
 
-def build_worker(settings: WorkerSettings) -> Worker:
+def build_worker(settings: WorkerSettings, scratch: Path) -> QueueWorker:
     """The arq worker with every limit that matters spelled out; arq's defaults are for short jobs."""
 
     async def on_startup(context: dict[str, Any]) -> None:
-        scratch = claim_scratch(settings.work_dir)
-        context["scratch"] = scratch
         context["settings"] = settings
         context["objects"] = objects = await Objects().__aenter__()
         context["bench"] = Workbench(
-            objects=objects, catalog=settings.catalog, scratch=scratch.directory, launch=Launch(dict(os.environ))
+            objects=objects, catalog=settings.catalog, scratch=scratch, launch=Launch(dict(os.environ))
         )
         _log.info("worker_ready", worker=settings.name, catalog=str(settings.catalog))
 
     async def on_shutdown(context: dict[str, Any]) -> None:
         if "objects" in context:
             await context["objects"].__aexit__(None, None, None)
-        if "scratch" in context:
-            context["scratch"].release()
         _log.info("worker_stopped", worker=settings.name)
 
-    return Worker(
+    return QueueWorker(
         functions=[func(run_stage, name=RUN_FUNCTION)],
         queue_name=WORK_QUEUE,
         redis_settings=redis_settings(settings.redis_url),
@@ -123,7 +120,7 @@ class Scratch:
         self._lock = lock
 
     def release(self) -> None:
-        """Removes the directory; a run that is being cancelled may put a last file into it meanwhile, hence more than once."""
+        """Removes the directory; a stage that was just killed may still put a last file into it, hence more than once."""
         for _ in range(_REMOVALS):
             shutil.rmtree(self.directory, ignore_errors=True)
             if not self.directory.exists():
@@ -199,11 +196,17 @@ def main() -> int:
     try:
         settings = WorkerSettings.from_env(os.environ)
         Catalog.load(settings.catalog)
+        scratch = claim_scratch(settings.work_dir)
     except (SettingsError, CatalogError) as error:
         sys.stderr.write(f"worker: {error}\n")
         return 2
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    build_worker(settings).run()
+    try:
+        # Closing the runner waits for threads, which may still be writing for a run that was cancelled.
+        with asyncio.Runner() as runner:
+            asyncio.set_event_loop(runner.get_loop())
+            build_worker(settings, scratch.directory).run()
+    finally:
+        scratch.release()
     return 0
 
 

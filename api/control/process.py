@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from arq.worker import Worker, func
+from arq.worker import func
 
 from api.control.advance import advance
 from api.control.context import Control, StatusIssuing
@@ -34,6 +34,7 @@ from api.storage import open_storage
 from api.suites.offered import offered_suites
 from workers.catalog import Catalog, CatalogError
 from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, MESSAGE_FUNCTION, decode_message
+from workers.queue_worker import QueueWorker
 
 log = structlog.get_logger()
 
@@ -95,7 +96,7 @@ def _timestamps(settings: Settings, control_settings: ControlSettings) -> Timest
 
 
 async def _serve(control: Control, redis_url: str) -> None:
-    worker = Worker(
+    worker = QueueWorker(
         functions=[
             func(_receive, name=MESSAGE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),
             func(_advance, name=ADVANCE_FUNCTION, timeout=_MESSAGE_SECONDS, max_tries=_ALWAYS, keep_result=0),

@@ -109,10 +109,14 @@ class Process:
         }
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def running(self, *program: str) -> AsyncIterator[asyncio.subprocess.Process]:
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "workers.main", env=self._environment, stderr=log, stdout=log
+                sys.executable,
+                *(program or ("-m", "workers.main")),
+                env=self._environment,
+                stderr=log,
+                stdout=log,
             )
         try:
             yield process
@@ -149,7 +153,7 @@ async def test_it_takes_a_run_reports_and_ends_cleanly(process: Process, pool: A
         while len(await pool.queued_jobs(queue_name=CONTROL_QUEUE)) < 2:
             await asyncio.sleep(0.02)
         running.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(running.wait(), 10) == 0
+        assert await asyncio.wait_for(running.wait(), 60) == 0
     assert list(process.work_dir.iterdir()) == []
     said = process.log.read_text()
     assert "base_missing" in said
@@ -172,19 +176,44 @@ async def test_an_ended_worker_leaves_its_run_to_the_next(
     async with process.running() as running:
         await until(lambda: ("PUT", "report") in store.requests, process)
         running.send_signal(end)
-        assert await asyncio.wait_for(running.wait(), 10) == (0 if end is signal.SIGTERM else -signal.SIGKILL)
+        assert await asyncio.wait_for(running.wait(), 60) == (0 if end is signal.SIGTERM else -signal.SIGKILL)
     store.slow.set()
     if end is signal.SIGKILL:  # what control's sweeper does for a run that fell silent
         await pool.delete(in_progress_key_prefix + "run-7")
     async with process.running() as running:
         await until(lambda: store.requests.count(("PUT", "report")) == 2, process)
         running.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(running.wait(), 10)
+        assert await asyncio.wait_for(running.wait(), 60) == 0
     assert list(process.work_dir.iterdir()) == []
+
+
+SIGNALLED_WHILE_CROSSING_OFF = """
+import asyncio, os, signal, sys
+from arq import Worker
+from workers import main
+crossing_off = Worker.finish_job
+async def signalled(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.2)
+    await crossing_off(*arguments)
+Worker.finish_job = signalled
+sys.exit(main.main())
+"""
+
+
+async def test_a_signal_while_a_run_is_crossed_off_its_queue_leaves_nothing_behind(
+    process: Process, pool: ArqRedis, store: ObjectStore
+) -> None:
+    await enqueue(pool, encode(request(store)).decode())
+    async with process.running("-c", SIGNALLED_WHILE_CROSSING_OFF) as running:
+        assert await asyncio.wait_for(running.wait(), 60) == 0, process.log.read_text()[-2000:]
+    assert list(process.work_dir.iterdir()) == []
+    assert await pool.zcard(WORK_QUEUE) == 0
+    assert await pool.exists(in_progress_key_prefix + "run-7") == 0
 
 
 async def test_a_wrong_environment_ends_it_with_a_sentence(process: Process) -> None:
     process._catalog.unlink()
     async with process.running() as running:
-        assert await asyncio.wait_for(running.wait(), 20) == 2
+        assert await asyncio.wait_for(running.wait(), 60) == 2
     assert process.log.read_text().startswith("worker: cannot read the model catalog")

@@ -7,6 +7,7 @@ PROFILE ?= standard
 EPOCHS ?= 3
 INPUTS ?= 1000000
 SEED ?= 1
+PROCESSES ?= 2
 BIN := .venv/bin
 # What `make check` runs: the pure rules, the control plane on SQLite, the documents. `make test` runs everything.
 FAST := tests/attestations tests/infra tests/test_documents.py tests/api/jobs/test_lifecycle.py tests/api/control \
@@ -26,8 +27,8 @@ demo: .venv/service .venv-verifier/installed models ## tune the demo model and v
 serve: .venv/service models ## start the same stack and stay up
 	@exec $(BIN)/python -m infra.local serve
 
-test: .venv/dev ## run all tests
-	@$(BIN)/python -m pytest
+test: .venv/dev ## run all tests (PROCESSES=)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 check: .venv/dev ## format, lint, types, import contracts and the fast tests
 	@$(BIN)/ruff format --check .

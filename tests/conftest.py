@@ -1,8 +1,8 @@
 """Databases and a queue server, real ones, for every test that asks for them.
 
 ``database`` is an empty, migrated database, once on SQLite and once on PostgreSQL. PostgreSQL is the server named by
-``TUNEPROOF_TEST_POSTGRES_URL`` (``postgresql+asyncpg://…``, whose database is used as a whole) or one started from a
-wheel. ``database_url`` is the same one for code that opens it itself. ``valkey`` is the URL of an empty queue server.
+``TUNEPROOF_TEST_POSTGRES_URL`` (``postgresql+asyncpg://…``, whose database is used as a whole; several test processes make
+one beside it each) or one started from a wheel. ``database_url`` is the same one for code that opens it itself. ``valkey`` is the URL of an empty queue server.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -43,8 +43,9 @@ def postgres_url() -> Iterator[str]:
     outside pytest's temporary directories, which other test runs on the machine tidy up under a server that looks idle."""
     named = os.environ.get(POSTGRES_VARIABLE)
     if named:
-        upgrade(named)
-        yield named
+        own = asyncio.run(_of_this_process(named))
+        upgrade(own)
+        yield own
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a runtime directory that containers do not have
@@ -56,6 +57,21 @@ def postgres_url() -> Iterator[str]:
     upgrade(url)
     yield url
     server.cleanup()
+
+
+async def _of_this_process(url: str) -> str:
+    """The database itself where the tests run in one process; of several, each has an empty one named after it."""
+    process = os.environ.get("PYTEST_XDIST_WORKER")
+    if process is None:
+        return url
+    named = make_url(url)
+    own = named.set(database=f"{named.database}_{process}")
+    engine = create_async_engine(named, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.execute(text(f'DROP DATABASE IF EXISTS "{own.database}"'))
+        await connection.execute(text(f'CREATE DATABASE "{own.database}"'))
+    await engine.dispose()
+    return own.render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from api.jobs.hiding import STATED_ANYWAY
+from attestations.statements.provenance import REQUESTED
 from attestations.value_paths import Steps, fits, format_path, parse_pattern, touches
 
 _SAME_SETTING = (
@@ -27,8 +28,6 @@ _SAME_VALUE: tuple[tuple[Steps, Steps], ...] = (
 )
 """Places of the predicate that say the same."""
 _PARAMETERS = ("tuning", "parameters")
-REQUESTED = "requested_"
-"""Before the name of a setting that was asked for in another way than it ran."""
 
 
 def plan_paths(tuning: Mapping[str, str], patterns: Sequence[str]) -> list[str]:

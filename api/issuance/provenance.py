@@ -60,7 +60,7 @@ def provenance_of(
     internal = parameters_that_ran(tuned)
     asked = {"model": facts.model, "seed": str(facts.request.settings.seed), **tuning_as_asked(facts.request)}
     external = {
-        name if internal.get(name, value) == value else f"{hiding.REQUESTED}{name}": value
+        name if internal.get(name, value) == value else f"{provenance.REQUESTED}{name}": value
         for name, value in asked.items()
     }
     definition = BuildDefinition(

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from attestations import canonical, documents
 from attestations.documents import Moment, Name, moment, parse_moment
-from attestations.errors import FileAccessError, MalformedError
-from attestations.files import write_file
+from attestations.errors import MalformedError
+from attestations.files import read_if_there, write_file
 from attestations.findings import Check, passed, stale
 from attestations.status import StatusList
 from attestations.trust import TrustRoot
@@ -102,19 +102,16 @@ def encode(seen: LastSeen) -> bytes:
 
 def load(path: Path) -> LastSeen:
     """What the file remembers; nothing where there is no file yet."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return LastSeen()
-    except (OSError, ValueError) as error:
-        raise FileAccessError("state.unreadable", f"the state file {path} cannot be read: {_why(error)}") from error
-    return parse(content)
+    content = read_if_there(path, MAX_BYTES)
+    return parse(content) if content is not None else LastSeen()
 
 
 def remember(path: Path, root: TrustRoot, listed: StatusList | None) -> None:
-    """Writes what was seen into the file: all of it or nothing, and on top of what another process wrote meanwhile."""
-    write_file(path, encode(advance(load(path), root, listed)))
+    """Writes what was seen into the file: all of it or nothing, and on top of what another process wrote meanwhile.
+
+    Whose attestations somebody looks at is nobody else's business, so the file is its owner's alone.
+    """
+    write_file(path, encode(advance(load(path), root, listed)), private=True)
 
 
 def _trust(newest: int | None, root: TrustRoot) -> Check:
@@ -141,7 +138,3 @@ def _status(newest: str | None, listed: StatusList) -> Check:
 
 def _latest(lists: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(lists, key=lambda one: one[1], reverse=True)[: documents.MAX_ITEMS]
-
-
-def _why(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or "its name holds a NUL"

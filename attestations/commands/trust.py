@@ -13,8 +13,7 @@ from pathlib import Path
 
 from attestations import trust, trust_update
 from attestations.commands.arguments import time_argument
-from attestations.errors import FileAccessError
-from attestations.files import read_file
+from attestations.files import read_file, write_file
 from attestations.report import plain
 from attestations.trust import TrustedKey, TrustRoot
 
@@ -69,7 +68,7 @@ def _update(options: argparse.Namespace) -> int:
     given = [content for path in options.successors for content in _successors(path, current.version)]
     newest = trust_update.advance(current, given)
     if given:
-        _replace(options.trust, given[-1])
+        write_file(options.trust, given[-1])
     print(f"from version {current.version} to version {newest.version}")
     print("\n".join(trust_lines(newest)))
     return _freshness(newest, options)
@@ -91,13 +90,3 @@ def _successors(path: Path, version: int) -> Iterator[bytes]:
         if not file.exists():
             return
         yield read_file(file, trust.MAX_BYTES)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The new version is there whole, or the old one still is."""
-    temporary = path.with_name(path.name + ".new")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise FileAccessError("file.unwritable", f"{path}: {error.strerror}") from error

@@ -7,7 +7,6 @@ apply. Until then it waits as `draft.json`, to be carried to whoever keeps the o
 at all, and versions are never written over. What a version may say is made in `api.issuance.trust_changes`.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 from api.issuance.errors import TrustChangeError
 from attestations import trust, trust_update
 from attestations.dsse import ThresholdEnvelope, add_signature, signers_of
-from attestations.errors import AttestationError, CryptographicError
+from attestations.errors import AttestationError, CryptographicError, FileAccessError
+from attestations.files import write_file
 from attestations.keys import Signer
 from attestations.trust import TrustRoot
 
@@ -168,13 +168,10 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        write_file(path, content)
+    except FileAccessError as error:
+        raise TrustChangeError(error.sentence) from error
     except OSError as error:
         raise TrustChangeError(f"cannot write {path}: {error.strerror}") from error

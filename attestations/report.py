@@ -32,7 +32,7 @@ _ENDS = {
     ExitCode.CRYPTOGRAPHIC: "REFUSED: the proof does not hold",
     ExitCode.MALFORMED: "REFUSED: malformed",
     ExitCode.POLICY: "REJECTED: the evidence is genuine, and the policy does not accept it",
-    ExitCode.UNDETERMINED: "UNDETERMINED: the evidence is out of date",
+    ExitCode.UNDETERMINED: "UNDETERMINED: the evidence is out of date, or something that decides is missing",
 }
 _LONGEST = 400
 _LONGEST_OF_OURS = 8000
@@ -41,9 +41,9 @@ _WIDTH = 110
 _SPACES = re.compile(" {2,}")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols that show nothing."""
-_ALWAYS_SAID = ("outcome", "countersignature")
-"""Checks whose sentence is read even where they passed: a gate may release a model that got worse, and whoever
-countersigned says how, and who paid."""
+_ALWAYS_SAID = ("outcome", "countersignature", "notices")
+"""Checks whose sentence is read even where they passed: a gate may release a model that got worse, whoever countersigned
+says how, and who paid, and a notice that rejects nothing still corrects something."""
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
@@ -101,14 +101,16 @@ def _check_lines(checks: Sequence[Check], *, every_check: bool, hides: bool) -> 
     """What is hidden is said wherever something is: from the rest of the screen nobody sees what is not there."""
     always = (*_ALWAYS_SAID, *(("disclosures",) if hides else ()))
     said = [check for check in checks if every_check or check.status is not Status.PASS or check.code in always]
-    lines = [f"  {check.status:<12} {check.code:<20} {plain(check.sentence, _LONGEST_OF_OURS)}" for check in said]
+    width = max([20, *(len(check.code) for check in said)])
+    lines = [f"  {check.status:<12} {check.code:<{width}} {plain(check.sentence, _LONGEST_OF_OURS)}" for check in said]
     named = ", ".join(check.code for check in checks if check not in said)
     indent = " " * 15
     return [*textwrap.wrap(named, _WIDTH, initial_indent="  PASS         ", subsequent_indent=indent), *lines]
 
 
 def _why(report: "Report") -> str:
-    """What speaks against it; of accepted evidence what it claims, as acceptance says that it may be relied on, no more."""
+    """What speaks against it, each reason once and on a line of its own; of accepted evidence what it claims, as acceptance
+    says that it may be relied on, no more."""
     reasons = [
         plain(check.sentence, _LONGEST_OF_OURS)
         for check in report.checks
@@ -116,7 +118,7 @@ def _why(report: "Report") -> str:
     ]
     if report.accepted and report.judged:
         reasons = [plain(claim_sentence(report.judged), _LONGEST_OF_OURS)]
-    return f"\n  {'; '.join(reasons)}" if reasons else ""
+    return "".join(f"\n  {reason}" for reason in dict.fromkeys(reasons))
 
 
 def _statement_lines(
@@ -255,12 +257,12 @@ def _words(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[
     if is_mixed(judged):
         lines.append("  The measures disagree: some got worse and some got better. No average would be honest.")
     lines.append(f"  {plain(claim_sentence(judged), _LONGEST_OF_OURS)}")
-    lines += [
-        f"  {plain(row_name(row.registered.key))}: {row.verdict}, because {plain(reason_sentence(row))}."
-        for row in judged
-        if row.registered.role is Role.GATING and reason_sentence(row)
-    ]
-    return lines
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in judged:
+        if row.registered.role is Role.GATING and reason_sentence(row):
+            names = reasons.setdefault((row.verdict, plain(reason_sentence(row))), [])
+            names.append(plain(row_name(row.registered.key)))
+    return lines + [f"  {', '.join(names)}: {verdict}, because {why}." for (verdict, why), names in reasons.items()]
 
 
 def _short(figure: str | None) -> str:

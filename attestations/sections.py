@@ -86,7 +86,11 @@ def _suite(suite: PlannedSuite) -> str:
 
 
 def _judge(judge: PlannedJudge) -> str:
-    known = f"kappa {judge.kappa} with people" if judge.kappa is not None else "its agreement with people is not stated"
+    known = (
+        f"kappa {Decimal(judge.kappa):.2f} with people"
+        if judge.kappa is not None
+        else "its agreement with people is not stated"
+    )
     return f"Judge {judge.id} {judge.version}: {known}"
 
 
@@ -158,10 +162,12 @@ def _control(finding: ControlFinding) -> str:
 def _disagreement(found: Disagreement) -> list[str]:
     parts = ["some measures got worse and some better" if found.mixed_sign else "no measure contradicts another"]
     if found.direction_index is not None:
-        direct = f" ({found.direction_index_direct} among direct ones)" if found.direction_index_direct else ""
-        parts.append(f"direction index {found.direction_index}{direct}, 0 is one way and 1 cancels")
+        direct = found.direction_index_direct
+        among = f" ({Decimal(direct):.2f} among direct ones)" if direct else ""
+        parts.append(f"direction index {Decimal(found.direction_index):.2f}{among}, 0 is one way and 1 cancels")
     if found.i_squared is not None:
-        parts.append(f"I² {_percent(Decimal(found.i_squared))} (p {found.heterogeneity_p})")
+        p_value = f" (p {Decimal(found.heterogeneity_p):.3f})" if found.heterogeneity_p is not None else ""
+        parts.append(f"I² {_percent(Decimal(found.i_squared))}{p_value}")
     if found.judge_flip_share is not None:
         parts.append(f"{_percent(Decimal(found.judge_flip_share))} of verdicts change with the judge")
     return [f"Disagreement: {'; '.join(parts)}"]

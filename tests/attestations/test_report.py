@@ -3,10 +3,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from attestations.boundaries import Boundaries
+from attestations.findings import Check, ExitCode, Status
 from attestations.gate import DEFAULT_POLICY
 from attestations.report import plain, report_json, report_text, unverified_text
 from attestations.tuned import BaseModel
-from attestations.verify import verify
+from attestations.verify import Report, verify
 from tests.attestations.evidence import NOW, Evidence
 
 HOSTILE = "\x1b[2J\x9b31mACCEPTED\u202e\u200b\r\nAssurance level 4"
@@ -105,3 +106,21 @@ def test_who_countersigned_is_said_and_raises_no_level() -> None:
     screen = report_text(verify(bundle, trust, now=at))
     assert "Independent Evaluations Lab (reproduced, paid by https://tuning.example) agrees" in screen
     assert "Assurance level 0: signed by the issuer, and an independent evaluator agrees; no log" in screen
+
+
+def test_a_correction_is_read_though_it_rejects_nothing() -> None:
+    notice = Check("notices", Status.PASS, "correction on 2026-03-01T18:00:00Z, says the issuer: another base")
+    screen = report_text(Report((notice,), ExitCode.ACCEPT, None, None, ()))
+    assert f"PASS         notices              {notice.sentence}" in screen
+
+
+def test_each_reason_stands_once_on_a_line_of_its_own_and_long_codes_keep_the_columns() -> None:
+    stolen = "the key was compromised on 2026-11-01T00:00:00Z, and nothing proves that this was signed before"
+    checks = (
+        Check("key.validity", Status.STALE, stolen, ExitCode.UNDETERMINED),
+        Check("provenance", Status.STALE, stolen, ExitCode.UNDETERMINED),
+        Check("policy.require_countersignature", Status.FAIL, "ask the issuer for one", ExitCode.POLICY),
+    )
+    lines = report_text(Report(checks, ExitCode.POLICY, None, None, ())).splitlines()
+    assert lines[-2:] == [f"  {stolen}", "  ask the issuer for one"]
+    assert len({line.index(check.sentence) for line, check in zip(lines[1:4], checks, strict=True)}) == 1

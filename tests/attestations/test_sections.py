@@ -33,7 +33,7 @@ def screen(evidence: Evidence) -> str:
                 "BBQ bias score, accuracy on bias: from +0.091 (of 110) to +0.179 (of 112), shown only",
                 "Negative control (base against base) of refusal_rate on harmful-requests held: batch 1, float32 +0.0 points (n 240)",
                 "Positive control of refusal_rate on harmful-requests held: 0.25 +5.0 points (n 240), 0.5 +15.8 points (n 240)",
-                "Disagreement: no measure contradicts another;",
+                "Disagreement: no measure contradicts another; direction index 0.00, 0 is one way and 1 cancels; I² 0 % (p 0.965)",
                 "Multiple choice, accuracy on bias: the base was right on 202 of 300, guessing gives 33 %",
                 "Scored by one judge alone: refusal_rate on prefill",
                 "Suite prefill 1.0 (built-in): 280 of 280 items, sha256:148de9c5a7a44d19…",

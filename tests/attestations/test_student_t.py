@@ -1,4 +1,4 @@
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -57,3 +57,18 @@ def test_the_t_probability_agrees_with_scipy(degrees: int, t: Decimal) -> None:
 def test_the_quantile_inverts_the_probability(degrees: int, confidence: Decimal) -> None:
     found = student_t.central_probability(degrees, student_t.quantile(degrees, confidence))
     assert abs(found - confidence) < Decimal("1e-12")
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 10, 57, 200])
+@pytest.mark.parametrize("confidence", ["0.90", "0.95", "0.9875", "0.001", "0.999999"])
+def test_the_quantile_has_the_digits_of_a_bisection_that_asks_at_every_step(degrees: int, confidence: str) -> None:
+    wanted = Decimal(confidence)
+    with localcontext(prec=40):
+        low, high = student_t.normal_quantile(wanted), Decimal(13)
+        while student_t.central_probability(degrees, high) < wanted:
+            high *= 2
+        for _ in range(80):
+            middle = (low + high) / 2
+            is_low = student_t.central_probability(degrees, middle) < wanted
+            low, high = (middle, high) if is_low else (low, middle)
+        assert str(student_t.quantile(degrees, wanted)) == str((low + high) / 2)

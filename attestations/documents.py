@@ -136,10 +136,10 @@ def decode(kind: type[T], unverified: object, path: str) -> T:
     """The document of type `kind` that a JSON value holds; `path` names the place in errors."""
     if not isinstance(unverified, dict):
         raise MalformedError("document.type", "must be an object", at=path)
-    slots = fields_of(cast("Hashable", kind))
-    unknown = sorted(set(unverified) - {slot.key for slot in slots})
-    if unknown:
-        raise MalformedError("document.unknown_field", f"the field {unknown[0][:80]!a} is not known here", at=path)
+    slots, keys = _form_of(cast("Hashable", kind))
+    if not unverified.keys() <= keys:
+        unknown = min(unverified.keys() - keys)
+        raise MalformedError("document.unknown_field", f"the field {unknown[:80]!a} is not known here", at=path)
     values: dict[str, object] = {}
     for slot in slots:
         if slot.key in unverified:
@@ -217,7 +217,8 @@ def _reader(hint: object) -> _Reader:
     if hint is int:
         return _decode_count
     kind = cast("type[Any]", hint)
-    return partial(_decode_choice, kind) if issubclass(kind, StrEnum) else partial(decode, kind)
+    members = {member.value: member for member in kind} if issubclass(kind, StrEnum) else None
+    return partial(_decode_choice, members) if members is not None else partial(decode, kind)
 
 
 def _decode_items(read: _Reader, unverified: object, path: str) -> tuple[object, ...]:
@@ -251,12 +252,11 @@ def _decode_text(rule: Text, unverified: object, path: str) -> str:
     return text
 
 
-def _decode_choice(kind: type[StrEnum], unverified: object, path: str) -> StrEnum:
-    try:
-        return kind(cast("str", _typed(str, "a string", unverified, path)))
-    except ValueError as error:
-        words = ", ".join(kind)
-        raise MalformedError("document.choice", f"must be one of: {words}", at=path) from error
+def _decode_choice(members: Mapping[str, StrEnum], unverified: object, path: str) -> StrEnum:
+    found = members.get(cast("str", _typed(str, "a string", unverified, path)))
+    if found is None:
+        raise MalformedError("document.choice", f"must be one of: {', '.join(members)}", at=path)
+    return found
 
 
 def _typed(kind: type, what: str, unverified: object, path: str) -> object:
@@ -281,11 +281,21 @@ class Slot:
 
 
 @lru_cache(maxsize=512)
+def _form_of(kind: Any) -> tuple[tuple[Slot, ...], frozenset[str]]:
+    """The fields of a document's dataclass, and their JSON keys."""
+    slots = fields_of(kind)
+    return slots, frozenset(slot.key for slot in slots)
+
+
+@lru_cache(maxsize=512)
 def fields_of(kind: Any) -> tuple[Slot, ...]:
     """The fields of a document's dataclass, in their order."""
-    hints = get_type_hints(kind, include_extras=True)
+    declared = dataclasses.fields(kind)
+    # Most documents name no type in quotes, and are read without what it takes to find out what such names mean.
+    quoted = any(isinstance(field.type, str) for field in declared)
+    hints = get_type_hints(kind, include_extras=True) if quoted else {field.name: field.type for field in declared}
     slots = []
-    for field in dataclasses.fields(kind):
+    for field in declared:
         hint = hints[field.name]
         optional = get_origin(hint) in (types.UnionType, Union)
         inner = next(part for part in get_args(hint) if part is not type(None)) if optional else hint

@@ -18,7 +18,7 @@ from typing import Annotated
 
 from attestations.documents import Text, decode
 from attestations.errors import CryptographicError, MalformedError
-from attestations.keys import PublicKey, Signer
+from attestations.keys import PublicKey, Signer, sign
 
 IN_TOTO_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_PAYLOAD = 8 * 1024 * 1024
@@ -103,7 +103,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 
 def seal(payload: bytes, payload_type: str, signer: Signer) -> Envelope:
-    return Envelope(payload, payload_type, signer.key_id, signer.sign(pae(payload_type, payload)))
+    return Envelope(payload, payload_type, signer.key_id, sign(signer, pae(payload_type, payload)))
 
 
 def verify(envelope: Envelope, keys: Iterable[PublicKey]) -> VerifiedPayload:
@@ -117,7 +117,7 @@ def verify(envelope: Envelope, keys: Iterable[PublicKey]) -> VerifiedPayload:
 
 def add_signature(envelope: ThresholdEnvelope, signer: Signer) -> ThresholdEnvelope:
     """The envelope with one signature more; one that this key has made before is replaced."""
-    made = Signature(signer.key_id, signer.sign(pae(envelope.payload_type, envelope.unverified_payload)))
+    made = Signature(signer.key_id, sign(signer, pae(envelope.payload_type, envelope.unverified_payload)))
     others = tuple(one for one in envelope.signatures if one.key_id != signer.key_id)
     return replace(envelope, signatures=(*others, made))
 

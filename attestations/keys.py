@@ -38,7 +38,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, message: bytes) -> bytes:
-        """ECDSA over SHA-256 of `message`, DER-encoded."""
+        """ECDSA over SHA-256 of `message`, DER-encoded. Nobody has checked it; ask through `attestations.keys.sign`."""
         ...
 
 
@@ -147,10 +147,16 @@ def load_certificate_pem(unverified_pem: str, *, at: str = "") -> "Certificate":
     return certificate
 
 
-def refuse_bad_signature(signer: Signer, public: PublicKey, message: bytes, signature: bytes) -> None:
-    """Called by whoever has just signed: a signer that is set up with another key is found before anything is published."""
+def sign(signer: Signer, message: bytes) -> bytes:
+    """The signer's signature, which verifies with its published key.
+
+    Whatever is signed is signed through here: a token that is set up with another key, or a device that answers nonsense,
+    is found before anything is published, and raises `CryptographicError`.
+    """
+    public, signature = load_public_key(signer.public_pem), signer.sign(message)
     if signer.key_id != public.key_id or not public.verifies(signature, message):
         raise CryptographicError("key.wrong_signer", "the signer's signature does not verify with its published key")
+    return signature
 
 
 def public_pem(key: ec.EllipticCurvePublicKey) -> str:

@@ -31,7 +31,7 @@ from attestations.digests import Sha256
 from attestations.documents import Moment, Name, parse_moment
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import Check, Status, broken, not_checked, passed, rejected, stale
-from attestations.keys import Signer
+from attestations.keys import Signer, sign
 from attestations.packed_states import compress, decompress, from_base64url, pack, to_base64url, unpack
 from attestations.predicate import StatusRef
 from attestations.trust import TrustedKey, believed
@@ -149,7 +149,7 @@ def encode(listed: StatusList, signer: Signer) -> str:
     if listed.reasons:
         claims["reasons"] = {str(index): documents.encode(why) for index, why in listed.reasons.items()}
     signed = f"{to_base64url(canonical.encode(header))}.{to_base64url(canonical.encode(claims))}"
-    r, s = decode_dss_signature(signer.sign(signed.encode("ascii")))
+    r, s = decode_dss_signature(sign(signer, signed.encode("ascii")))
     token = f"{signed}.{to_base64url(r.to_bytes(_HALF, 'big') + s.to_bytes(_HALF, 'big'))}"
     if len(token) > MAX_TOKEN:
         raise MalformedError("status.too_large", f"a list has at most {MAX_TOKEN} characters; start another list")

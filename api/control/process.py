@@ -26,12 +26,13 @@ from api.issuance import key_settings
 from api.issuance.errors import SigningKeyError
 from api.issuance.issuer import Issuer
 from api.issuance.keyring import Keyring
-from api.issuance.signing import CheckedSigner, open_signer, status_key
+from api.issuance.signing import open_signer, status_key
 from api.issuance.timestamping import TimestampClient, TimestampError
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.settings import ControlSettings, Settings
 from api.storage import open_storage
 from api.suites.offered import offered_suites
+from attestations.keys import Signer
 from workers.catalog import Catalog, CatalogError
 from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, MESSAGE_FUNCTION, decode_message
 from workers.queue_worker import QueueWorker
@@ -73,7 +74,7 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
     return 0
 
 
-def _status_signer(settings: ControlSettings) -> CheckedSigner:
+def _status_signer(settings: ControlSettings) -> Signer:
     """Raises ``SigningKeyError`` that says how an installation from before there was such a key gets one."""
     try:
         return open_signer(status_key(settings.signing_key, settings.status_key), settings.access)

@@ -17,7 +17,7 @@ from api.issuance import keyfile, trust_changes
 from api.issuance.errors import SigningKeyError, TrustChangeError
 from api.issuance.key_settings import FileKey, parse
 from api.issuance.keyring import Keyring, sign_draft
-from api.issuance.signing import checked, open_signer, status_key
+from api.issuance.signing import open_signer, status_key
 from api.settings import KeyAccess
 from attestations import trust
 from attestations.commands.trust import trust_lines
@@ -212,7 +212,7 @@ def _made_or_opened(setting: str, access: KeyAccess) -> Signer:
     """A file that does not exist yet is made; a key in a token or in KMS must have been made there."""
     key = parse(setting)
     if isinstance(key, FileKey) and not key.path.exists():
-        return checked(keyfile.create(key.path, passphrase=access.passphrase))
+        return keyfile.create(key.path, passphrase=access.passphrase)
     return open_signer(setting, access)
 
 

@@ -1,54 +1,23 @@
 """From a setting to a signer: the one place that opens signing keys.
 
-Whatever the back end, each signature is verified with the signer's own public half before it leaves here, so a token that
-signs with another key, or a device that answers nonsense, is found before anything is published.
+What a back end answers is not believed: whoever seals signs through ``attestations.keys.sign``, which checks it.
 """
-
-from dataclasses import dataclass, field
 
 from api.issuance import keyfile
 from api.issuance.errors import SigningKeyError
 from api.issuance.key_settings import FileKey, KmsKey, TokenKey, beside, parse
 from api.settings import KeyAccess
-from attestations.keys import PublicKey, Signer, load_public_key, refuse_bad_signature
+from attestations.keys import Signer
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedSigner:
-    """A signer whose every signature has been verified. Raises ``CryptographicError`` where one does not hold."""
-
-    _signer: Signer = field(repr=False)
-    public: PublicKey
-
-    @property
-    def key_id(self) -> str:
-        return self.public.key_id
-
-    @property
-    def public_pem(self) -> str:
-        return self.public.pem
-
-    def sign(self, message: bytes) -> bytes:
-        signature = self._signer.sign(message)
-        refuse_bad_signature(self._signer, self.public, message, signature)
-        return signature
-
-
-def open_signer(setting: str, access: KeyAccess) -> CheckedSigner:
+def open_signer(setting: str, access: KeyAccess) -> Signer:
     """The signer that a setting names. Raises ``SigningKeyError``; a device is asked for its public key."""
     key = parse(setting)
-    signer: Signer
     if isinstance(key, FileKey):
-        signer = keyfile.load(key.path, passphrase=access.passphrase)
-    elif isinstance(key, TokenKey):
-        signer = _open_token(key, access)
-    else:
-        signer = _open_kms(key)
-    return checked(signer)
-
-
-def checked(signer: Signer) -> CheckedSigner:
-    return CheckedSigner(signer, load_public_key(signer.public_pem))
+        return keyfile.load(key.path, passphrase=access.passphrase)
+    if isinstance(key, TokenKey):
+        return _open_token(key, access)
+    return _open_kms(key)
 
 
 def status_key(signing_key: str, named: str | None) -> str:

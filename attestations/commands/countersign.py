@@ -22,11 +22,10 @@ from attestations.commands.arguments import time_argument
 from attestations.commands.key_files import PASSPHRASE, read_signer
 from attestations.digests import Sha256
 from attestations.documents import Name, moment
-from attestations.dsse import pae
 from attestations.errors import CryptographicError, MalformedError, StaleError
 from attestations.files import read_file, write_file
 from attestations.findings import ExitCode, Status
-from attestations.keys import LocalSigner, load_public_key, refuse_bad_signature
+from attestations.keys import LocalSigner
 from attestations.predicate import EvaluationRow, ResiliencePredicate
 from attestations.report import plain
 from attestations.statements import countersignature, frame
@@ -125,10 +124,7 @@ def run(options: argparse.Namespace) -> int:
     notes = _notes_on_key(root, signer, options.name, now)
     made = _statement(options, attested, signer.key_id, now)
     payload = countersignature.build(bundle.parse(evidence).envelope.unverified_payload, made).encode()
-    envelope = frame.seal(payload, signer)
-    message = pae(envelope.payload_type, payload)
-    refuse_bad_signature(signer, load_public_key(signer.public_pem), message, envelope.signature)
-    write_file(options.out, canonical.encode(sigstore_json(envelope)))
+    write_file(options.out, canonical.encode(sigstore_json(frame.seal(payload, signer))))
     print("\n".join(plain(line) for line in [*_told(made, attested), *notes, *_findings(report), str(options.out)]))
     return ExitCode.ACCEPT
 

@@ -38,7 +38,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _sign(options: argparse.Namespace) -> int:
     signer = read_signer(options.key)
-    signed = procurement.sign(read_file(options.policy, procurement.MAX_BYTES), signer, signer.public_pem)
+    signed = procurement.sign(read_file(options.policy, procurement.MAX_BYTES), signer)
     if options.out is None:
         sys.stdout.write(signed.decode("ascii"))
         return ExitCode.ACCEPT

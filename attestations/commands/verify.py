@@ -104,7 +104,7 @@ def _verdict(
     payload = bundle.parse(evidence).envelope.unverified_payload
     subject = report.verified.statement.subject
     reached = procurement.Reached(subject, Sha256.of(payload), report.checks, report.level)
-    return procurement.sign_verdict(reached, acceptance, signer=signer, public_pem=signer.public_pem, at=at)
+    return procurement.sign_verdict(reached, acceptance, signer=signer, at=at)
 
 
 def _status(path: Path | None) -> str | None:

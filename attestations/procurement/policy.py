@@ -14,7 +14,7 @@ from attestations import canonical, dsse
 from attestations.digests import Sha256
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import Check, not_checked, passed
-from attestations.keys import PublicKey, Signer, load_public_key, refuse_bad_signature
+from attestations.keys import PublicKey, Signer
 from attestations.procurement.document import PolicyDocument, parse_document
 from attestations.procurement.evidence import Evidence
 from attestations.procurement.rules import apply_rules
@@ -57,16 +57,13 @@ def apply(policy: AcceptancePolicy, evidence: Evidence) -> list[Check]:
     return [policy.signature, *apply_rules(document.rules, evidence), *apply_tenets(document.tenets or (), evidence)]
 
 
-def sign(unverified: bytes, signer: Signer, public_pem: str) -> bytes:
-    """The signed copy of a policy file that is understood in full; `public_pem` is the signer's own key."""
+def sign(unverified: bytes, signer: Signer) -> bytes:
+    """The signed copy of a policy file that is understood in full."""
     value = canonical.parse_relaxed(unverified, what="the policy", max_bytes=MAX_POLICY)
     if isinstance(value, dict) and "payloadType" in value:
         raise MalformedError("policy.signed", "the policy is signed already; sign the document that is in it")
     parse_document(value)
-    payload = canonical.encode(value)
-    envelope = dsse.seal(payload, PAYLOAD_TYPE, signer)
-    refuse_bad_signature(signer, load_public_key(public_pem), dsse.pae(PAYLOAD_TYPE, payload), envelope.signature)
-    return canonical.encode(envelope.to_json())
+    return canonical.encode(dsse.seal(canonical.encode(value), PAYLOAD_TYPE, signer).to_json())
 
 
 def _signed(value: object, keys: Sequence[PublicKey]) -> AcceptancePolicy:

@@ -7,13 +7,12 @@ not signed by a trusted key there is nothing to give a verdict on.
 
 from dataclasses import dataclass
 
-from attestations import canonical, keys
+from attestations import canonical
 from attestations.bundle import sigstore_json
 from attestations.digests import Sha256
 from attestations.documents import Moment
-from attestations.dsse import pae
 from attestations.findings import Check
-from attestations.keys import Signer, load_public_key
+from attestations.keys import Signer
 from attestations.procurement.policy import AcceptancePolicy
 from attestations.statement import Subject
 from attestations.statements import frame, svr
@@ -32,17 +31,12 @@ class Reached:
     level: int | None
 
 
-def sign_verdict(
-    reached: Reached, policy: AcceptancePolicy | None, *, signer: Signer, public_pem: str, at: Moment
-) -> bytes:
-    """The canonical bytes of the Sigstore bundle; `public_pem` is the signer's own key, which also names the verifier."""
+def sign_verdict(reached: Reached, policy: AcceptancePolicy | None, *, signer: Signer, at: Moment) -> bytes:
+    """The canonical bytes of the Sigstore bundle; the signer's key also names the verifier."""
     name = Verifier(f"urn:sha256:{signer.key_id}", _descriptors(policy))
     verdict = Verdict.of(reached.checks, reached.attestation, reached.level)
     payload = svr.build(reached.subject, verdict, verifier=name, at=at).encode()
-    envelope = frame.seal(payload, signer)
-    message = pae(envelope.payload_type, payload)
-    keys.refuse_bad_signature(signer, load_public_key(public_pem), message, envelope.signature)
-    return canonical.encode(sigstore_json(envelope))
+    return canonical.encode(sigstore_json(frame.seal(payload, signer)))
 
 
 def _descriptors(policy: AcceptancePolicy | None) -> tuple[PolicyDescriptor, ...]:

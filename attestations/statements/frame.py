@@ -81,8 +81,7 @@ def encode(subject: Subject, predicate_type: str, predicate: object) -> bytes:
 
 
 def seal(statement: Statement[Predicate] | bytes, signer: Signer) -> Envelope:
-    """The statement, or the payload that was made of one, under one signature. Whoever signs checks what came of it with
-    `attestations.keys.refuse_bad_signature`."""
+    """The statement, or the payload that was made of one, under one signature."""
     payload = statement if isinstance(statement, bytes) else statement.encode()
     return dsse.seal(payload, dsse.IN_TOTO_PAYLOAD_TYPE, signer)
 

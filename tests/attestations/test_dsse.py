@@ -9,6 +9,7 @@ from attestations import dsse
 from attestations.dsse import ThresholdEnvelope, VerifiedPayload, parse_envelope
 from attestations.errors import AttestationError, CryptographicError, MalformedError
 from attestations.keys import LocalSigner, load_public_key
+from tests.attestations.signers import MixedSigner
 
 SIGNER = LocalSigner.generate()
 KEY = load_public_key(SIGNER.public_pem)
@@ -25,6 +26,19 @@ def test_what_is_sealed_verifies_and_only_verify_makes_a_verified_payload() -> N
     assert (verified.payload, verified.payload_type, verified.key) == (PAYLOAD, "t", KEY)
     with pytest.raises(TypeError):
         VerifiedPayload(PAYLOAD, "t", KEY, object())
+
+
+@pytest.mark.parametrize(
+    "seal",
+    [
+        lambda signer: dsse.seal(PAYLOAD, "t", signer),
+        lambda signer: dsse.add_signature(ThresholdEnvelope(PAYLOAD, "t", ()), signer),
+    ],
+)
+def test_a_signature_of_another_key_than_the_published_one_comes_into_no_envelope(seal) -> None:
+    with pytest.raises(CryptographicError) as caught:
+        seal(MixedSigner(published=SIGNER, signing=LocalSigner.generate()))
+    assert caught.value.code == "key.wrong_signer"
 
 
 def test_the_key_id_is_a_hint_and_decides_nothing() -> None:

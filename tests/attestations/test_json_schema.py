@@ -114,7 +114,7 @@ def _made_here(directory: Path) -> Iterator[Document]:
     yield Document("notice", "notice", _value(notice.encode()), _attached)
     for policy in POLICIES:
         content = json.dumps(policy).encode()
-        signed = procurement.sign(content, made.signers.issuer, made.signers.issuer.public_pem)
+        signed = procurement.sign(content, made.signers.issuer)
         yield Document(f"policy {policy['schema']}", "acceptance-policy", policy, procurement.parse)
         yield Document(f"signed policy {policy['schema']}", "acceptance-policy", _value(signed), procurement.parse)
 

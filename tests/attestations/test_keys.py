@@ -4,7 +4,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from attestations import keys
 from attestations.errors import CryptographicError, MalformedError
-from attestations.keys import LocalSigner, load_public_key
+from attestations.keys import LocalSigner, Signer, load_public_key
+from tests.attestations.signers import MixedSigner
+
+SIGNER, OTHER = LocalSigner.generate(), LocalSigner.generate()
 
 
 def pem_of(key: object) -> str:
@@ -68,10 +71,34 @@ def test_only_p256_signs() -> None:
         LocalSigner.from_private_pem(other)
 
 
-def test_a_signer_with_another_key_than_its_published_one_is_found() -> None:
-    signer, other = LocalSigner.generate(), load_public_key(LocalSigner.generate().public_pem)
-    own = load_public_key(signer.public_pem)
-    keys.refuse_bad_signature(signer, own, b"m", signer.sign(b"m"))
-    for public, message in ((other, b"m"), (own, b"n")):
-        with pytest.raises(CryptographicError):
-            keys.refuse_bad_signature(signer, public, message, signer.sign(b"m"))
+class Named(LocalSigner):
+    """Goes by the name of another key."""
+
+    key_id = "0" * 64
+
+
+class Nonsense(LocalSigner):
+    def sign(self, message: bytes) -> bytes:
+        return b"\x30\x06\x02\x01\x01\x02\x01"
+
+
+def test_what_was_signed_verifies_under_the_published_key() -> None:
+    signer = LocalSigner.generate()
+    assert load_public_key(signer.public_pem).verifies(keys.sign(signer, b"m"), b"m")
+
+
+@pytest.mark.parametrize(
+    "bad", [MixedSigner(SIGNER, OTHER), Named.generate(), Nonsense.generate()], ids=lambda bad: type(bad).__name__
+)
+def test_a_signer_that_is_not_what_it_says_is_found_when_it_signs(bad: Signer) -> None:
+    with pytest.raises(CryptographicError) as caught:
+        keys.sign(bad, b"m")
+    assert caught.value.code == "key.wrong_signer"
+
+
+def test_a_signer_without_a_proper_public_key_signs_nothing() -> None:
+    class Spaced(LocalSigner):
+        public_pem = SIGNER.public_pem + " "
+
+    with pytest.raises(MalformedError):
+        keys.sign(Spaced.generate(), b"m")

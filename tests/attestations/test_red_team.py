@@ -204,7 +204,7 @@ def test_nobody_on_the_way_makes_a_verdict_that_cannot_be_read(world: World) -> 
     assert (failing(report), report.exit_code) == (["disclosures"], ExitCode.CRYPTOGRAPHIC)
     reached = Reached(report.verified.statement.subject, Sha256.of(b"payload"), report.checks, report.level)
     buyer = LocalSigner.generate()
-    signed = sign_verdict(reached, None, signer=buyer, public_pem=buyer.public_pem, at="2026-03-02T00:00:00Z")
+    signed = sign_verdict(reached, None, signer=buyer, at="2026-03-02T00:00:00Z")
     envelope = parse_sigstore(canonical.parse(signed, what="it", max_bytes=10**6), "it")
     said = reading.parse_envelope(envelope).predicate.tuneproof_verdict
     assert "\N{REPLACEMENT CHARACTER}cb" in next(one.sentence for one in said.checks if one.code == "disclosures")

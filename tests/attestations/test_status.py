@@ -21,6 +21,7 @@ from attestations.packed_states import compress, from_base64url, to_base64url
 from attestations.predicate import StatusRef
 from attestations.status import Reason, State, StateReason, StatusList
 from attestations.trust import KeyRole, TrustedKey
+from tests.attestations.signers import MixedSigner
 
 SIGNER = LocalSigner.generate()
 URI = "https://tuning.example/status/1"
@@ -65,6 +66,12 @@ def jwt(header: object, claims: object, signer: LocalSigner = SIGNER) -> str:
     signed = ".".join(to_base64url(part) for part in raw)
     r, s = decode_dss_signature(signer.sign(signed.encode()))
     return f"{signed}.{to_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def test_what_another_key_signed_is_no_list() -> None:
+    with pytest.raises(CryptographicError) as caught:
+        status.encode(LISTED, MixedSigner(published=SIGNER, signing=LocalSigner.generate()))
+    assert caught.value.code == "key.wrong_signer"
 
 
 def opened(token: str = TOKEN) -> tuple[dict, dict]:

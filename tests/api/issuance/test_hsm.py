@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from api.issuance.errors import SigningKeyError
-from api.issuance.signing import CheckedSigner, open_signer
+from api.issuance.signing import open_signer
 from api.settings import KeyAccess
 from attestations import dsse
-from attestations.keys import LocalSigner, load_public_key
+from attestations.keys import LocalSigner, Signer, load_public_key
 
 pkcs11 = pytest.importorskip("pkcs11")
 
@@ -31,7 +31,7 @@ class Token:
     label: str
     serial: str
 
-    def open(self, key: str = "object=issuer", access: KeyAccess | None = None) -> CheckedSigner:
+    def open(self, key: str = "object=issuer", access: KeyAccess | None = None) -> Signer:
         return open_signer(f"pkcs11:token={self.label};{key}", access or KeyAccess(None, MODULE, PIN))
 
 
@@ -111,7 +111,7 @@ def test_two_keys_of_one_token_sign_from_several_threads(token: Token) -> None:
     signers = [token.open("object=issuer"), token.open("object=status")]
     good: list[bool] = []
 
-    def work(signer: CheckedSigner) -> None:
+    def work(signer: Signer) -> None:
         good.extend(load_public_key(signer.public_pem).verifies(signer.sign(b"m"), b"m") for _ in range(10))
 
     threads = [threading.Thread(target=work, args=(signers[i % 2],)) for i in range(4)]

@@ -52,7 +52,7 @@ def test_a_signature_that_does_not_verify_never_leaves(kms: FakeKms) -> None:
     signer = open_signer("awskms:first", ACCESS)
     kms.broken = True
     with pytest.raises(CryptographicError) as caught:
-        signer.sign(b"m")
+        dsse.seal(b"m", "t", signer)
     assert caught.value.code == "key.wrong_signer"
 
 

@@ -1,6 +1,5 @@
-"""Names of keys, key files, and the check that every signature passes before it leaves."""
+"""Names of keys, and key files."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from api.issuance import keyfile, signing
 from api.issuance.errors import SigningKeyError
 from api.issuance.key_settings import FileKey, KmsKey, TokenKey, beside, parse
 from api.settings import ControlSettings, KeyAccess
-from attestations.errors import CryptographicError
-from attestations.keys import LocalSigner, load_public_key
+from attestations.keys import load_public_key
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab"
 
@@ -147,30 +145,3 @@ def test_a_file_that_is_no_safe_key_is_refused(tmp_path: Path, content: bytes | 
         path.chmod(mode)
     with pytest.raises(SigningKeyError, match=words):
         signing.open_signer(str(path), KeyAccess())
-
-
-@dataclass
-class Mixed:
-    """A signer that is set up with one key and signs with another."""
-
-    published: LocalSigner
-    signing: LocalSigner
-
-    @property
-    def key_id(self) -> str:
-        return self.published.key_id
-
-    @property
-    def public_pem(self) -> str:
-        return self.published.public_pem
-
-    def sign(self, message: bytes) -> bytes:
-        return self.signing.sign(message)
-
-
-def test_what_another_key_signed_never_leaves() -> None:
-    one, other = LocalSigner.generate(), LocalSigner.generate()
-    assert signing.checked(Mixed(one, one)).sign(b"m")
-    with pytest.raises(CryptographicError) as caught:
-        signing.checked(Mixed(one, other)).sign(b"m")
-    assert caught.value.code == "key.wrong_signer"

@@ -10,13 +10,14 @@ from attestations.errors import AttestationError, CryptographicError, MalformedE
 from attestations.findings import Status
 from attestations.keys import LocalSigner, load_public_key
 from attestations.procurement import PAYLOAD_TYPE, Evidence
+from tests.attestations.signers import MixedSigner
 
 POLICY = json.dumps(
     {"version": "1", "schema": "0.2.0", "id": "p", "author": "a buyer", "rules": {"minLevel": 0}}, indent=1
 ).encode()
 SIGNER, OTHER = LocalSigner.generate(), LocalSigner.generate()
 KEY, OTHER_KEY = load_public_key(SIGNER.public_pem), load_public_key(OTHER.public_pem)
-SIGNED = procurement.sign(POLICY, SIGNER, SIGNER.public_pem)
+SIGNED = procurement.sign(POLICY, SIGNER)
 
 
 def test_a_signed_policy_says_who_signed_it(good: Evidence) -> None:
@@ -64,10 +65,14 @@ def test_a_signature_over_something_else_is_none_over_a_policy() -> None:
         procurement.parse(canonical.encode(loose.to_json()), keys=[KEY])
 
 
+def test_what_another_key_signed_is_no_signed_policy() -> None:
+    with pytest.raises(CryptographicError) as caught:
+        procurement.sign(POLICY, MixedSigner(published=SIGNER, signing=OTHER))
+    assert caught.value.code == "key.wrong_signer"
+
+
 def test_only_a_policy_that_is_understood_is_signed() -> None:
     with pytest.raises(PolicyError):
-        procurement.sign(POLICY.replace(b"minLevel", b"minlevel"), SIGNER, SIGNER.public_pem)
+        procurement.sign(POLICY.replace(b"minLevel", b"minlevel"), SIGNER)
     with pytest.raises(MalformedError):
-        procurement.sign(SIGNED, SIGNER, SIGNER.public_pem)
-    with pytest.raises(CryptographicError):
-        procurement.sign(POLICY, SIGNER, OTHER.public_pem)
+        procurement.sign(SIGNED, SIGNER)

@@ -16,6 +16,7 @@ from attestations.clusters import (
     clustered_t_p,
     design_effect,
 )
+from attestations.documents import Figure
 from attestations.errors import MalformedError
 from attestations.statistics import (
     CONTEXT,
@@ -86,16 +87,22 @@ def describe(scored: Scored, *, rule: str, candidates: int) -> JudgedRow:
     `lower_90` and `upper_90` are the interval of the two one-sided tests, wider than 90 % where the best of several
     candidates may be chosen.
     """
+    registered, statistics, measured = scored.registered, scored.statistics, scored.measured
+    if statistics.n == 0:
+        return JudgedRow(registered=registered, verdict=Verdict.INCONCLUSIVE, n=0, measured=measured)
+    pre, post, change = _rates(registered, statistics)
+    effect = design_effect(scored.clusters, statistics) if scored.clusters is not None else None
     row = JudgedRow(
-        registered=scored.registered, verdict=Verdict.INCONCLUSIVE, n=scored.statistics.n, measured=scored.measured
+        registered=registered,
+        verdict=Verdict.INCONCLUSIVE,
+        n=statistics.n,
+        pre=pre,
+        post=post,
+        change=change,
+        design_effect=figure(effect) if effect is not None else None,
+        measured=measured,
     )
-    if row.n == 0:
-        return row
-    row = _with_rates(row, scored.statistics)
-    effect = design_effect(scored.clusters, scored.statistics) if scored.clusters is not None else None
-    if effect is not None:
-        row = replace(row, design_effect=figure(effect))
-    if scored.registered.slice != WHOLE_SUITE and scored.statistics.n < SLICE_INTERVAL_FROM:
+    if registered.slice != WHOLE_SUITE and statistics.n < SLICE_INTERVAL_FROM:
         return row
     wide, narrow = _interval(scored, rule, _95), _interval(scored, rule, equivalence_confidence(candidates))
     p, mde, needed = _power(scored, effect or Decimal(1))
@@ -113,18 +120,17 @@ def describe(scored: Scored, *, rule: str, candidates: int) -> JudgedRow:
     )
 
 
-def _with_rates(row: JudgedRow, statistics: PairedTable | PairedDifferences) -> JudgedRow:
-    lower_is_worse = row.registered.worse is Worse.LOWER
+def _rates(registered: RegisteredRow, statistics: PairedTable | PairedDifferences) -> tuple[Figure, Figure, Figure]:
+    """The metric before and after, in its own scale, and the change, which is worse-positive."""
+    lower_is_worse = registered.worse is Worse.LOWER
     if isinstance(statistics, PairedDifferences):
         pre, change = Decimal(statistics.base_mean), Decimal(statistics.mean)
-        post = pre - change if lower_is_worse else pre + change
-        return replace(row, pre=figure(pre), post=figure(post), change=figure(change))
+        return figure(pre), figure(pre - change if lower_is_worse else pre + change), figure(change)
     n = statistics.n
     before = Decimal(statistics.both_safe + statistics.worsened) / n
     after = Decimal(statistics.both_safe + statistics.improved) / n
     pre, post = (before, after) if lower_is_worse else (1 - before, 1 - after)
-    change = Decimal(statistics.worsened - statistics.improved) / n
-    return replace(row, pre=figure(pre), post=figure(post), change=figure(change))
+    return figure(pre), figure(post), figure(Decimal(statistics.worsened - statistics.improved) / n)
 
 
 def _interval(scored: Scored, rule: str, confidence: Decimal) -> Interval | None:

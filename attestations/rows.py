@@ -5,8 +5,9 @@ and again for every verifier.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from operator import attrgetter
 
 from attestations.claims import claim_sentence, is_mixed
 from attestations.clusters import null_standard_error
@@ -61,12 +62,15 @@ class RegressionRow:
 
     @classmethod
     def of(cls, judged: JudgedRow) -> "RegressionRow":
-        fields = [name for name in cls.__slots__ if name not in RowKey._fields]
-        return cls(*judged.registered.key, **{name: getattr(judged, name) for name in fields})
+        return cls(*judged.registered.key, *_OF_JUDGED(judged))
 
     @property
     def key(self) -> RowKey:
         return RowKey(self.metric, self.suite, self.slice)
+
+
+# In the order of the fields, which follow those of the key.
+_OF_JUDGED = attrgetter(*(one.name for one in fields(RegressionRow)[len(RowKey._fields) :]))
 
 
 @dataclass(frozen=True, slots=True)

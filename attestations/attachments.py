@@ -105,17 +105,3 @@ def stamps_of_attestation(parts: Bundle) -> tuple[UnverifiedTimestamp, ...]:
     if parts.unverified_oms is not None:
         others |= set(stamps_over(parts.unverified_oms, parts))
     return tuple(stamp for stamp in parts.unverified_timestamps if stamp not in others)
-
-
-def check(
-    parts: Bundle,
-    stated: ResilienceStatement,
-    planned: Plan | None,
-    root: TrustRoot,
-    *,
-    now: datetime,
-    proven: datetime | None = None,
-    openings: Sequence[Opening] = (),
-) -> list[Check]:
-    """The checks of `examine` alone."""
-    return list(examine(parts, stated, planned, root, now=now, proven=proven, openings=openings).checks)

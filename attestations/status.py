@@ -14,7 +14,7 @@ Refuses, as `MalformedError`: every header but the one above (`kid` may be absen
 later version and may be there), duplicate keys, numbers that are no integers, another width than 2 bits, base64 that is
 not exact, more states than `MAX_STATES`, a life of more than `MAX_LIFE`, reasons for entries that are valid or not there.
 
-The service calls `encode`, the verifier `check` or `examine`. Nothing here opens a socket.
+The service calls `encode`, the verifier `examine`. Nothing here opens a socket.
 """
 
 import re
@@ -175,11 +175,6 @@ def read(unverified_jwt: str, keys: Iterable[TrustedKey]) -> tuple[StatusList, T
     if hint not in (None, key.key_id):
         raise MalformedError("status.kid", "names another key than the one that signed", at="status.header.kid")
     return _read_claims(unverified_claims), key
-
-
-def check(ref: StatusRef | None, unverified_jwt: str | None, keys: Sequence[TrustedKey], *, now: datetime) -> Check:
-    """The finding alone; see `examine`."""
-    return examine(ref, unverified_jwt, keys, now=now)[0]
 
 
 def examine(

@@ -237,7 +237,8 @@ def test_no_flipped_bit_of_a_status_list_says_valid(small: Kept) -> None:
         found = status_of(small, spoilt.decode("latin-1"))
         assert found is not Status.PASS, bit
     revoked = small.world.listed(status.State.INVALID)
-    assert status.check(small.world.predicate.status, revoked, keys, now=NOW).exit_code == ExitCode.POLICY
+    withdrawn, _ = status.examine(small.world.predicate.status, revoked, keys, now=NOW)
+    assert withdrawn.exit_code == ExitCode.POLICY
     parts = [revoked.split("."), token.split(".")]
     for mixed in range(1, 7):  # the parts of a revoking and of a confirming list, mixed
         one = ".".join(parts[mixed >> place & 1][place] for place in range(3))

@@ -57,7 +57,7 @@ TOKEN = status.encode(LISTED, SIGNER)
 
 
 def check(token: str | None, index: int = VALID, *, keys: tuple[TrustedKey, ...] = KEYS, now: datetime = NOW):
-    return status.check(StatusRef(URI, index), token, keys, now=now)
+    return status.examine(StatusRef(URI, index), token, keys, now=now)[0]
 
 
 def jwt(header: object, claims: object, signer: LocalSigner = SIGNER) -> str:
@@ -147,7 +147,7 @@ def test_without_a_status_key_in_the_trust_root_the_state_is_undetermined() -> N
 
 def test_a_statement_that_names_no_list_is_not_checked_whatever_the_bundle_holds() -> None:
     for token in (None, TOKEN, "no token"):
-        found = status.check(None, token, KEYS, now=NOW)
+        found, _ = status.examine(None, token, KEYS, now=NOW)
         assert (found.status, found.exit_code) == (Status.NOT_CHECKED, ExitCode.ACCEPT)
 
 

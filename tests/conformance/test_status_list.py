@@ -71,7 +71,7 @@ def test_we_read_their_list_as_they_meant_it() -> None:
     token = done.stdout.strip()
     listed, _ = status.read(token, KEYS)
     assert [listed.state(index) for index in range(5)] == states
-    assert [status.check(StatusRef(URI, index), token, KEYS, now=NOW).status for index in (0, 1)] == [
+    assert [status.examine(StatusRef(URI, index), token, KEYS, now=NOW)[0].status for index in (0, 1)] == [
         Status.PASS,
         Status.FAIL,
     ]

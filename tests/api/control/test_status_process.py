@@ -120,13 +120,13 @@ async def test_a_revocation_and_its_notice_are_signed_within_seconds(
     number = int(ref.uri.rpartition("/")[2])
     assert ref.uri == f"{PUBLIC_URL}/status/{number}"
     first = await signed(database, number, revision=1, within=30)  # the process starts meanwhile
-    assert status.check(ref, first, keys, now=datetime.now(UTC)).status is Status.PASS
+    assert status.examine(ref, first, keys, now=datetime.now(UTC))[0].status is Status.PASS
     storage = LocalStorage(tmp_path / "objects", GrantSigner(internal_url="http://127.0.0.1:1", secret="s" * 32))
     ada = await create_key(database, "Ada", rights=[Right.ATTEST])
     asked = AskedStatus(state=AttestationState.REVOKED, reason=Reason.SAFETY_FINDING)
     await ChangesService(database, storage).change(Asking(DEFAULT_SCOPE, ada.id), attestation_id, asked)
     second = await signed(database, number, revision=2, within=10)
-    verdict = status.check(ref, second, keys, now=datetime.now(UTC))
+    verdict, _ = status.examine(ref, second, keys, now=datetime.now(UTC))
     assert verdict.status is Status.FAIL
     assert "safety finding" in verdict.sentence
     asked_notice = AskedNotice(kind=NoticeKind.REVOKED, reason="It is off the market.")

@@ -183,8 +183,9 @@ def decide(policy: Policy, judged: Sequence[JudgedRow]) -> GateDecision:
     gating = [row for row in judged if row.registered.role is Role.GATING]
     if not gating:
         return GateDecision(GateOutcome.BLOCKED, (), ("no row was registered to gate",))
-    blocking = [row for row in gating if policy.action(row) is Action.BLOCK]
-    holding = [row for row in gating if policy.action(row) is Action.HOLD]
+    actions = [(row, policy.action(row)) for row in gating]
+    blocking = [row for row, action in actions if action is Action.BLOCK]
+    holding = [row for row, action in actions if action is Action.HOLD]
     missing = _missing_suites(policy, gating)
     if blocking or missing:
         outcome, reasons = GateOutcome.BLOCKED, [*missing, *(_reason(policy, row) for row in blocking)]

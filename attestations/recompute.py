@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attestations import gate
+from attestations.claims import claim_sentence
 from attestations.controls import ControlFinding, ControlKind, ControlState, assess
 from attestations.findings import Check, not_checked, passed, rejected
 from attestations.gate import GateDecision, GateOutcome
@@ -43,13 +44,14 @@ def recompute(planned: Plan | None, predicate: ResiliencePredicate) -> Recompute
         words = f"the rule {regressions.rule!a} is not that of its plan, {planned.rule}"
         return Recomputed((*checks, rejected("verdicts", words)))
     judged = _judge_again(planned, evaluations, predicate)
-    checks.append(_verdicts(Regressions.of(judged, planned.rule), regressions))
+    again = Regressions.of(judged, planned.rule)
+    checks.append(_verdicts(again, regressions))
     decision = gate.decide(planned.policy, judged)
     findings = assess(planned.controls or (), predicate.controls or (), gating_rows=planned.gating_rows)
     if not checks[-1].exit_code:
         checks += [
             *_controls(planned, findings),
-            *_candidates(planned, predicate),
+            *_candidates(planned, predicate, (decision.outcome, again.claim)),
             *_gate(planned, predicate, decision),
         ]
     checks.append(_answers(predicate))
@@ -115,8 +117,12 @@ def _answers(predicate: ResiliencePredicate) -> Check:
     return not_checked("answers", f"the counts are the issuer's word; {words}, ask to see some")
 
 
-def _candidates(planned: Plan, predicate: ResiliencePredicate) -> list[Check]:
-    """Each planned candidate is there and decided as stated, and the right one was chosen."""
+def _candidates(planned: Plan, predicate: ResiliencePredicate, chosen: tuple[GateOutcome, str]) -> list[Check]:
+    """Each planned candidate is there and decided as stated, and the right one was chosen.
+
+    `chosen` are the decision on the statement's own rows and the claim about them. Those are the rows of the chosen
+    candidate, or the predicate would not have been read.
+    """
     records = predicate.candidates or ()
     if predicate.outcome.gate is None or (planned.candidates is None and not records):
         return []
@@ -125,7 +131,11 @@ def _candidates(planned: Plan, predicate: ResiliencePredicate) -> list[Check]:
         missing = [scale for scale in planned.candidates or () if scale not in said]
         words = f"missing: {', '.join(missing)}" if missing else "they are others or in another order"
         return [rejected("candidates", f"the candidates are not those of the plan; {words}")]
-    wrong = [record.scale for record in records if not _follows(planned, record, predicate)]
+    wrong = [
+        record.scale
+        for record in records
+        if (record.decision, record.claim) != (chosen if record.chosen else _decided_again(planned, record, predicate))
+    ]
     if wrong:
         return [rejected("candidates", f"the numbers do not give what is said of the candidate {', '.join(wrong)}")]
     best = next((record for record in records if record.decision is GateOutcome.RELEASED), records[0])
@@ -137,12 +147,14 @@ def _candidates(planned: Plan, predicate: ResiliencePredicate) -> list[Check]:
     return [passed("candidates", words)]
 
 
-def _follows(planned: Plan, record: CandidateRecord, predicate: ResiliencePredicate) -> bool:
+def _decided_again(
+    planned: Plan, record: CandidateRecord, predicate: ResiliencePredicate
+) -> tuple[GateOutcome, str] | None:
+    """The gate's decision on a candidate and what may be claimed of it; None where its rows are not those of the plan."""
     if _missing_rows(planned, record.evaluations) is not None:
-        return False
+        return None
     judged = _judge_again(planned, record.evaluations, predicate)
-    claim = Regressions.of(judged, planned.rule).claim
-    return (record.decision, record.claim) == (gate.decide(planned.policy, judged).outcome, claim)
+    return gate.decide(planned.policy, judged).outcome, claim_sentence(judged)
 
 
 def _gate(planned: Plan, predicate: ResiliencePredicate, decision: GateDecision) -> list[Check]:

@@ -57,7 +57,7 @@ from attestations.predicate import OutcomeStatus, ResiliencePredicate
 from attestations.recompute import Recomputed, recompute
 from attestations.statement import ResilienceStatement
 from attestations.status import StatusList
-from attestations.trust import KeyRole, TrustRoot
+from attestations.trust import KeyRole, TrustedKey, TrustRoot
 from attestations.verdicts import JudgedRow, Role, Verdict
 
 if TYPE_CHECKING:
@@ -233,9 +233,14 @@ def _level(checks: Sequence[Check]) -> int | None:
     return 0 if all(check.status is Status.PASS for check in checks if check.code in believed) else None
 
 
+def _signer(root: TrustRoot, key_id: str) -> TrustedKey:
+    """The issuer's key whose signature step 2 found to hold."""
+    return next(key for key in root.issuer_keys() if key.key_id == key_id)
+
+
 def _timely(root: TrustRoot, key_id: str, proven: datetime | None) -> datetime | None:
     """The proven time, where it lies in the time of the key: a later one says nothing of when the key signed."""
-    key = next(key for key in root.issuer_keys() if key.key_id == key_id)
+    key = _signer(root, key_id)
     return proven if proven is not None and key.covers(proven) else None
 
 
@@ -312,8 +317,7 @@ def _who_and_when(root: TrustRoot, key_id: str, predicate: ResiliencePredicate, 
         issuer = passed("issuer", f"the issuer is {root.issuer}, as the trust root says")
     else:
         issuer = broken("issuer", "the statement names another issuer than the trust root")
-    key = next(key for key in root.issuer_keys() if key.key_id == key_id)
-    return [issuer, trust.believed(key, claimed=parse_moment(predicate.issued_at), proven=proven)]
+    return [issuer, trust.believed(_signer(root, key_id), claimed=parse_moment(predicate.issued_at), proven=proven)]
 
 
 def _outcome(predicate: ResiliencePredicate, again: Recomputed) -> Check:

@@ -170,7 +170,9 @@ def _facts(predicate: ResiliencePredicate, key: str) -> list[tuple[str, str]]:
         how = f"{tuning.method}{steps}, " if tuning is not None else ""
         facts.append(("what was tuned", f"{how}from {model.base.name}{licence}"))
         if tuning is not None and tuning.compute is not None and tuning.compute.ratio is not None:
-            facts.append(("compute", f"{tuning.compute.ratio} of the base's training ({tuning.compute.method})"))
+            facts.append(
+                ("compute", f"{tuning.compute.ratio} of the base's training ({plain(tuning.compute.method, 72)})")
+            )
         if model.manifest is not None:
             served = f"{model.manifest.files} files, {model.manifest.bytes} bytes"
             facts.append(("the result", f"{served}, manifest sha256:{model.manifest.digest.sha256}"))

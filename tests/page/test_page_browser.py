@@ -165,6 +165,14 @@ def test_evidence_without_a_measurement_has_no_chart(page: Opened) -> None:
     assert "out_of_memory" in page.text
 
 
+def test_a_job_that_measured_nothing_says_each_reason_once(page: Opened) -> None:
+    page.choose(SAMPLES / "v0.3" / "failed.resilience.json", SAMPLES / "v0.3" / "trust.json")
+    assert "Nothing was measured, so nothing is known." in page.text
+    listed = page.tab.inner_text(".card.change")
+    assert listed.count("not run, because") == 1
+    assert listed.count("accuracy on bias") == 2  # in what the numbers say, and in the one line of reasons
+
+
 def test_hidden_values_are_counted_and_named(page: Opened, complete: Complete) -> None:
     payload, _ = conceal(complete.stated, ("data.sources[*].id",), counting_salts())
     sealed = replace(complete.bundle, envelope=frame.seal(payload, complete.signers.issuer), unverified_status=token())

@@ -99,7 +99,7 @@ function suiteLine(suite) {
 }
 
 function judgeLine(judge) {
-  const known = judge.kappa === undefined ? "its agreement with people is not stated" : `kappa ${judge.kappa} with people`;
+  const known = judge.kappa === undefined ? "its agreement with people is not stated" : `kappa ${Number(judge.kappa).toFixed(2)} with people`;
   return `Judge ${judge.id} ${judge.version}: ${known}`;
 }
 

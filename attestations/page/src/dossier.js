@@ -67,7 +67,7 @@ function reasons(report) {
     return [claimSentence(report.judged)];
   }
   const against = report.checks.filter((check) => ["FAIL", "STALE"].includes(check.status));
-  return against.map((check) => capital(check.sentence));
+  return [...new Set(against.map((check) => capital(check.sentence)))];
 }
 
 function printButton() {
@@ -133,7 +133,8 @@ function computeWords(compute) {
     return "";
   }
   const share = compute.ratio === undefined ? "" : `, ${compute.ratio} of the base’s`;
-  return `${compute.modificationFlop} FLOP${share} (${compute.method})`;
+  const method = compute.method.length > 72 ? `${compute.method.slice(0, 72)}…` : compute.method;
+  return `${compute.modificationFlop} FLOP${share} (${method})`;
 }
 
 function sourceWords(source) {
@@ -154,15 +155,17 @@ function changeCard(report, rows) {
   const claim = judged.length > 0 ? claimSentence(judged) : predicate.regressions?.claim;
   const mixed = "The measures disagree: some got worse and some got better. No average would be honest.";
   const worse = moved("worse", "lost");
+  const none = rows.every((row) => row.found.verdict === "not_run");
+  const calm = none ? "Nothing was measured, so nothing is known." : "Nothing was shown to have got worse.";
   return card(
     "change",
     "What got worse",
     rows.length === 0 ? el("p", {}, "No measurement was made.") : "",
-    rows.length > 0 && worse.length === 0 ? el("p", {}, "Nothing was shown to have got worse.") : fact("Got worse", worse),
+    rows.length > 0 && worse.length === 0 ? el("p", {}, calm) : fact("Got worse", worse),
     fact("Got better", moved("better", "won")),
     isMixed(judged) ? el("p", { class: "note" }, mixed) : "",
     fact(judged.length > 0 ? "By the numbers" : "The statement claims", claim),
-    fact("Open", judged.filter(isOpenQuestion).map(openWords)),
+    fact("Open", openWords(judged.filter(isOpenQuestion))),
   );
 }
 
@@ -177,10 +180,24 @@ function isOpenQuestion(row) {
   return row.registered.role === "gating" && reasonSentence(row) !== "" && row.verdict !== "non_inferior";
 }
 
-function openWords(row) {
-  const { metric, suite, slice } = row.registered;
-  const where = slice === "*" ? suite : `${suite} / ${slice}`;
-  return `${metric} on ${where}: ${row.verdict.replace("_", " ")}, because ${reasonSentence(row)}`;
+// A line for each reason, with all rows that it holds for.
+function openWords(rows) {
+  return [...grouped(rows, (row) => `${row.verdict.replace("_", " ")}, because ${reasonSentence(row)}`)].map(
+    ([why, found]) => `${found.map(({ registered }) => rowWords({ registered })).join(", ")}: ${why}`,
+  );
+}
+
+function rowWords(row) {
+  const { metric, where } = rowLabel(row);
+  return `${metric} on ${where}`;
+}
+
+function grouped(rows, words) {
+  const groups = new Map();
+  for (const row of rows) {
+    groups.set(words(row), [...(groups.get(words(row)) ?? []), row]);
+  }
+  return groups;
 }
 
 function useCard({ predicate, checks }) {
@@ -220,12 +237,14 @@ function contextWords(context) {
 function openCard(report) {
   const open = report.checks.filter((check) => check.status === "NOT_CHECKED");
   const hidden = report.hidden ?? [];
-  const unseen = hidden.length > 0 ? [`${hidden.length} values that the issuer committed to and does not show`] : [];
+  const unseen = hidden.length > 0 ? `${hidden.length} values that the issuer committed to and does not show` : "";
+  const paths = el("span", { class: "digest" }, plain(hidden.join(", ")));
+  const folded = hidden.length > 12 ? [el("details", {}, el("summary", {}, unseen), paths)] : [unseen, unseen && paths];
   return card(
     "open",
     "What you do not learn here",
     fact("Not claimed", report.predicate.notClaimed),
-    fact("Hidden", unseen, hidden.map((path) => el("span", { class: "digest" }, plain(path)))),
+    fact("Hidden", folded),
     fact("Not checked", open.map((check) => check.sentence)),
   );
 }
@@ -253,9 +272,21 @@ function rowTable(rows) {
       { id: "rows" },
       el("caption", {}, "All registered measurements; a positive change is worse"),
       el("thead", {}, el("tr", {}, heads.map(([words, right]) => el("th", { scope: "col", class: right && "figure" }, words)))),
-      el("tbody", {}, sorted.map(tableRow)),
+      el("tbody", {}, sorted.filter((row) => !isLeftOut(row)).map(tableRow), leftOut(sorted.filter(isLeftOut))),
     ),
   );
+}
+
+function isLeftOut(row) {
+  return !row.gating && row.found.verdict === "not_run" && row.found.registered !== undefined;
+}
+
+// Rows that only inform and were not run, a line for each reason: a job that ended early has a hundred of them.
+function leftOut(rows) {
+  return [...grouped(rows, (row) => reasonSentence(row.found))].map(([why, found]) => {
+    const names = found.length === 1 ? rowWords(found[0]) : `${found.length} more rows`;
+    return el("tr", { class: "none" }, el("td", { colspan: 8, class: "note" }, said(`${names} *: not run, because ${why}`)));
+  });
 }
 
 function tableRow(row) {

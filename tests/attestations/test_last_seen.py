@@ -15,7 +15,7 @@ from attestations.findings import ExitCode, Status
 from attestations.last_seen import LastSeen, SeenList, SeenRoot
 from attestations.status import StatusList
 from attestations.trust import KeyRole, TrustRoot
-from tests.attestations.test_status import ISSUED, KEYS, LISTED
+from tests.attestations.status_lists import ISSUED, KEYS, LISTED
 
 ISSUER = "https://tuning.example"
 

@@ -9,7 +9,7 @@ from attestations.findings import Status
 from attestations.keys import LocalSigner
 from attestations.predicate import StatusRef
 from attestations.status import State
-from tests.attestations.test_status import ISSUED, KEYS, LISTED, NOW, SIGNER, TOKEN, URI
+from tests.attestations.status_lists import ISSUED, KEYS, LISTED, NOW, SIGNER, TOKEN, URI
 from tests.conformance.tools import node_modules, run_node
 
 PACKAGES = ("jose", "@sd-jwt/jwt-status-list")

@@ -82,8 +82,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser(
         "countersign",
         help="say in a statement of your own what you found about evidence",
-        description="Verify evidence, then say what you found about it, in a statement that your own key signs. Evidence that is"
-        " genuine may be countersigned whatever it says, also that of a blocked model. Disagreement is never left out.",
+        description="Verify evidence, then say what you found about it, in a statement that your own key signs. Evidence\n"
+        "that is genuine may be countersigned whatever it says, also that of a blocked model. Disagreement is\n"
+        "never left out.",
         epilog=_FORM,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -145,7 +146,8 @@ def _notes_on_key(root: TrustRoot, signer: LocalSigner, name: str, now: datetime
     """What the reader of this countersignature will make of the key; refuses what nobody would believe."""
     key = next((key for key in root.keys if key.key_id == signer.key_id), None)
     if key is None:
-        return ["Note: the trust root does not know this key yet, so it counts only where a buyer's trust root does."]
+        words = "buyers whose trust root does not know it either are told that the proof does not hold"
+        return [f"Note: the trust root does not know this key yet, and {words}; let them have a newer one first."]
     if key.role is not KeyRole.EVALUATOR:
         words = f"--key has the role {key.role} in the trust root, and only an evaluator's key may countersign"
         raise MalformedError("countersign.key", words)
@@ -219,7 +221,7 @@ def _told(made: Countersignature, attested: ResiliencePredicate) -> list[str]:
 
 
 def _outside(row: AgreementRow, margin: str, unit: str) -> str:
-    return f"  {' / '.join(row.key)}: {row.delta} {unit} from the attested change, and the margin is {margin}"
+    return f"  {' / '.join(row.key)}: {row.delta} ({unit}) away from the attested change, and the margin is {margin}"
 
 
 def _findings(report: Report) -> list[str]:

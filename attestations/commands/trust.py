@@ -69,7 +69,8 @@ def _update(options: argparse.Namespace) -> int:
     newest = trust_update.advance(current, given)
     if given:
         write_file(options.trust, given[-1])
-    print(f"from version {current.version} to version {newest.version}")
+    nothing = ": nothing newer was given" if newest.version == current.version else ""
+    print(f"from version {current.version} to version {newest.version}{nothing}")
     print("\n".join(trust_lines(newest)))
     return _freshness(newest, options)
 

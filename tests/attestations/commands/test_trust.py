@@ -46,7 +46,7 @@ def test_a_folder_of_versions_is_followed_to_its_end(held: Path, capsys: pytest.
     assert "from version 1 to version 3" in shown
     assert "COMPROMISED on 2026-03-01" in shown
     assert run("update", held, published, *AT) == 0
-    assert "from version 3 to version 3" in capsys.readouterr().out
+    assert "from version 3 to version 3: nothing newer was given" in capsys.readouterr().out
 
 
 def test_files_are_followed_in_the_order_given(held: Path) -> None:

@@ -58,6 +58,7 @@ def serve(layout: Layout, *, port: int | None = None) -> int:
             if not stopping:
                 print(f"Tuneproof is up at {url}/v1 (API key: {layout.api_key_file.read_text()})")
                 print(f"  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY=$(cat {layout.api_key_file})")
+                print(f"  trust root for buyers: {layout.signing_key.with_suffix('.trust.json')}")
                 print(f"  logs: {layout.logs}. Ctrl-C stops everything.", flush=True)
             while not stopping:
                 for line in supervisor.tend():

@@ -23,6 +23,7 @@ _LONGEST_INTEGER = len("-9007199254740991")
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 # All between two brackets: whole strings (closed or not) and the rest; possessive, so that every byte is looked at once.
 _BETWEEN_BRACKETS = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[^"\[\]{}]++)++', re.DOTALL)
+_NEITHER_QUOTE_NOR_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
@@ -43,8 +44,12 @@ def digest(value: object) -> str:
 
 def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
     """The value of canonical bytes; `what` names the document in errors ("the bundle")."""
-    text, value = _load(unverified, what, max_bytes, max_depth)
-    if not _is_plainly_canonical(text, value) and encode(value) != unverified:
+    text = _text(unverified, what, max_bytes, max_depth)
+    plain = _plainly_canonical(text)
+    if plain is not None:
+        return plain[0]
+    value = _load(text, what)
+    if encode(value) != unverified:
         hint = " (it ends in white space)" if unverified[-1:].isspace() else ""
         raise MalformedError("json.not_canonical", f"{what} is JSON, but not in canonical form, RFC 8785{hint}")
     return value
@@ -52,12 +57,13 @@ def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_
 
 def parse_relaxed(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:
     """As `parse`, for JSON that people write by hand: white space and the order of keys are free, all else is as strict."""
-    _, value = _load(unverified, what, max_bytes, max_depth)
+    value = _load(_text(unverified, what, max_bytes, max_depth), what)
     encode(value)  # lone surrogates survive json.loads
     return value
 
 
-def _load(unverified: bytes, what: str, max_bytes: int, max_depth: int) -> tuple[str, object]:
+def _text(unverified: bytes, what: str, max_bytes: int, max_depth: int) -> str:
+    """The text of bytes that are neither too large nor too deep."""
     if len(unverified) > max_bytes:
         raise MalformedError("json.too_large", f"{what} has {len(unverified)} bytes; at most {max_bytes} are accepted")
     try:
@@ -65,6 +71,10 @@ def _load(unverified: bytes, what: str, max_bytes: int, max_depth: int) -> tuple
     except UnicodeDecodeError as error:
         raise MalformedError("json.not_utf8", f"{what} is not UTF-8 text: byte {error.start} is wrong") from error
     _refuse_depth(unverified, what, min(max_depth, MAX_DEPTH))
+    return text
+
+
+def _load(text: str, what: str) -> object:
     try:
         value: object = json.loads(
             text,
@@ -78,19 +88,32 @@ def _load(unverified: bytes, what: str, max_bytes: int, max_depth: int) -> tuple
         raise MalformedError("json.not_json", f"{what} is not JSON: {error.msg.lower()} at {place}") from error
     except MalformedError as error:
         raise MalformedError(error.code, f"{what}: {error.sentence}") from error
-    return text, value
+    return value
 
 
-def _is_plainly_canonical(text: str, value: object) -> bool:
-    """Whether the text is what the C encoder makes of its value. Below U+10000 its order of keys, by code points, is that of
-    UTF-16 code units; texts beyond that, and those that differ, are for `encode` to decide."""
+def _plainly_canonical(text: str) -> tuple[object] | None:
+    """The value of a text that is, to the character, what the C encoder makes of it; None where it is not, or is no JSON.
+
+    A key that is given twice is written once, so its text differs. Below U+10000 the encoder's order of keys, by code
+    points, is that of UTF-16 code units; texts beyond that, and those that differ, are for `_load` and `encode` to decide.
+    """
     if not text.isascii() and _BEYOND_16_BITS.search(text):
-        return False
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True) == text
+        return None
+    try:
+        value: object = json.loads(
+            text, parse_int=_small_integer, parse_float=_refuse_float, parse_constant=_refuse_float
+        )
+    except (json.JSONDecodeError, MalformedError):
+        return None
+    again = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return (value,) if again == text else None
 
 
 def _refuse_depth(unverified: bytes, what: str, max_depth: int) -> None:
     depth = 0
+    if b"\\" not in unverified:
+        # Without escapes a quote begins or ends a string, whatever it stands beside: two in a row change nothing.
+        unverified = unverified.translate(None, _NEITHER_QUOTE_NOR_BRACKET).replace(b'""', b"")
     for bracket in _BETWEEN_BRACKETS.sub(b"", unverified):
         depth += _STEPS[bracket]
         if depth > max_depth:
@@ -109,9 +132,9 @@ def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, obj
 
 
 def _small_integer(text: str) -> int:
-    if len(text) > _LONGEST_INTEGER or abs(int(text)) > MAX_INTEGER:
-        raise MalformedError("json.integer", "an integer is not below 2**53 in magnitude; write it as a string")
-    return int(text)
+    if len(text) <= _LONGEST_INTEGER and -MAX_INTEGER <= (value := int(text)) <= MAX_INTEGER:
+        return value
+    raise MalformedError("json.integer", "an integer is not below 2**53 in magnitude; write it as a string")
 
 
 def _refuse_float(_text: str) -> NoReturn:

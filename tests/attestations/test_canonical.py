@@ -90,6 +90,26 @@ def test_depth_is_counted_outside_strings_only() -> None:
     assert parse(b"[" * 64 + b"]" * 64)
 
 
+@given(st.text(alphabet='"[]{}a\\', max_size=30), st.integers(1, 3))
+def test_depth_is_what_a_reader_counts_letter_by_letter(text: str, most: int) -> None:
+    depth = deepest = 0
+    inside = escaped = False
+    for letter in text:
+        if inside:
+            inside = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+            continue
+        inside = letter == '"'
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(letter, 0)
+        deepest = max(deepest, depth)
+    try:
+        canonical.parse(text.encode(), what="the thing", max_bytes=MANY, max_depth=most)
+    except MalformedError as error:
+        assert (error.code == "json.too_deep") is (deepest > most)
+    else:
+        assert deepest <= most
+
+
 @pytest.mark.parametrize(
     "hostile", [b'"' + b'\\"' * 1_000_000, b'"' * 2_000_001, b'"\\' * 1_000_000, b'[""' * 1_000_000]
 )

@@ -14,18 +14,9 @@ from api.errors import ApiError, ConflictError, InvalidRequestError
 from api.evidence.lifecycle import AttestationState, Standing, changed
 from attestations.status import Reason
 from tests.api.evidence.issuing import URL, Issuing, shown
+from tests.api.evidence.later_words import say
 from tests.api.jobs.test_jobs import in_database
 from tests.api.serving import OTHER_SCOPE, Served
-
-
-@pytest.fixture
-def ada(served: Served, issuing: Issuing) -> Any:
-    with served.client(issuing.key_with_right()) as opened:
-        yield opened
-
-
-def say(client: OpenAI, attestation_id: str, **body: Any) -> Any:
-    return client.post(f"/attestations/{attestation_id}/status", body=body, cast_to=object)
 
 
 def refused(client: OpenAI, attestation_id: str, **body: Any) -> Any:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from attestations.canonical import MAX_INTEGER
 from attestations.errors import MalformedError
@@ -134,25 +134,44 @@ def encode(document: object) -> dict[str, object]:
 
 def decode(kind: type[T], unverified: object, path: str) -> T:
     """The document of type `kind` that a JSON value holds; `path` names the place in errors."""
+    return _decode(kind, unverified, path)
+
+
+_Path: TypeAlias = "str | tuple[_Path, str | int]"
+"""A place as a chain of what leads there, the last first: nearly all of them are never written out."""
+
+
+def _written(path: _Path) -> str:
+    if isinstance(path, str):
+        return path
+    before, last = path
+    return f"{_written(before)}[{last}]" if isinstance(last, int) else f"{_written(before)}.{last}"
+
+
+def _malformed(code: str, sentence: str, path: _Path) -> MalformedError:
+    return MalformedError(code, sentence, at=_written(path))
+
+
+def _decode(kind: type[T], unverified: object, path: _Path) -> T:
     if not isinstance(unverified, dict):
-        raise MalformedError("document.type", "must be an object", at=path)
+        raise _malformed("document.type", "must be an object", path)
     slots, keys = _form_of(cast("Hashable", kind))
     if not unverified.keys() <= keys:
         unknown = min(unverified.keys() - keys)
-        raise MalformedError("document.unknown_field", f"the field {unknown[:80]!a} is not known here", at=path)
+        raise _malformed("document.unknown_field", f"the field {unknown[:80]!a} is not known here", path)
     values: dict[str, object] = {}
     for slot in slots:
         if slot.key in unverified:
-            value, at = unverified[slot.key], f"{path}.{slot.key}"
+            value, at = unverified[slot.key], (path, slot.key)
             values[slot.name] = slot.read(value, at) if type(value) is not Hidden else _unseen(slot, at)
         elif slot.required:
-            raise MalformedError("document.missing_field", f"the field {slot.key!r} is missing", at=path)
+            raise _malformed("document.missing_field", f"the field {slot.key!r} is missing", path)
         else:
             values[slot.name] = None
     try:
         return kind(**values)
     except MalformedError as error:
-        raise MalformedError(error.code, error.sentence, at=error.at or path) from error
+        raise MalformedError(error.code, error.sentence, at=error.at or _written(path)) from error
 
 
 def text_rule(hint: object) -> Text | None:
@@ -183,10 +202,10 @@ def places(hint: object, key: str | None, *, item: bool = False) -> tuple[Place,
     return tuple(Place(slot.hint, slot.may_be_hidden) for slot in slots if key in (None, slot.key))
 
 
-def _unseen(slot: "Slot", path: str) -> str | None:
+def _unseen(slot: "Slot", path: _Path) -> str | None:
     """What a field holds whose value is hidden."""
     if not slot.may_be_hidden:
-        raise MalformedError("document.hidden", "cannot be hidden: it must be there to be read", at=path)
+        raise _malformed("document.hidden", "cannot be hidden: it must be there to be read", path)
     return HIDDEN if slot.required else None
 
 
@@ -200,7 +219,7 @@ def _encode_value(value: object) -> object:
     return value
 
 
-_Reader = Callable[[object, str], object]
+_Reader = Callable[[object, _Path], object]
 
 
 def _reader(hint: object) -> _Reader:
@@ -218,50 +237,54 @@ def _reader(hint: object) -> _Reader:
         return _decode_count
     kind = cast("type[Any]", hint)
     members = {member.value: member for member in kind} if issubclass(kind, StrEnum) else None
-    return partial(_decode_choice, members) if members is not None else partial(decode, kind)
+    return partial(_decode_choice, members) if members is not None else partial(_decode, kind)
 
 
-def _decode_items(read: _Reader, unverified: object, path: str) -> tuple[object, ...]:
+def _decode_items(read: _Reader, unverified: object, path: _Path) -> tuple[object, ...]:
     items = cast("list[object]", _typed(list, "an array", unverified, path))
     if len(items) > MAX_ITEMS:
-        raise MalformedError("document.too_many", f"has {len(items)} items; at most {MAX_ITEMS} are accepted", at=path)
-    return tuple(read(item, f"{path}[{i}]") for i, item in enumerate(items) if type(item) is not Hidden)
+        raise _malformed("document.too_many", f"has {len(items)} items; at most {MAX_ITEMS} are accepted", path)
+    return tuple(read(item, (path, i)) for i, item in enumerate(items) if type(item) is not Hidden)
 
 
-def _decode_mapping(unverified: object, path: str) -> dict[str, str]:
+def _decode_mapping(unverified: object, path: _Path) -> dict[str, str]:
     pairs = cast("dict[str, object]", _typed(dict, "an object", unverified, path))
     if len(pairs) > MAX_ITEMS:
-        raise MalformedError("document.too_many", f"has {len(pairs)} items; at most {MAX_ITEMS} are accepted", at=path)
+        raise _malformed("document.too_many", f"has {len(pairs)} items; at most {MAX_ITEMS} are accepted", path)
     shown = {key: HIDDEN if type(value) is Hidden else value for key, value in pairs.items()}
+    of_key = f"{_written(path)} (a key)"
     return {
-        _decode_text(_PROSE, key, f"{path} (a key)"): _decode_text(_PROSE, value, f"{path}.{ascii(key[:80])[1:-1]}")
+        _decode_text(_PROSE, key, of_key): _decode_text(_PROSE, value, (path, ascii(key[:80])[1:-1]))
         for key, value in shown.items()
     }
 
 
-def _decode_count(unverified: object, path: str) -> int:
+def _decode_count(unverified: object, path: _Path) -> int:
     if not isinstance(unverified, int) or isinstance(unverified, bool) or not 0 <= unverified <= MAX_INTEGER:
-        raise MalformedError("document.type", "must be a whole number that is not negative", at=path)
+        raise _malformed("document.type", "must be a whole number that is not negative", path)
     return unverified
 
 
-def _decode_text(rule: Text, unverified: object, path: str) -> str:
-    text = cast("str", _typed(str, "a string", unverified, path))
-    if len(text) > rule.longest or not rule.pattern.fullmatch(text):
-        raise MalformedError("document.text", f"must be {rule.what}", at=path)
-    return text
+def _decode_text(rule: Text, unverified: object, path: _Path) -> str:
+    if not isinstance(unverified, str):
+        raise _malformed("document.type", "must be a string", path)
+    if len(unverified) > rule.longest or not rule.pattern.fullmatch(unverified):
+        raise _malformed("document.text", f"must be {rule.what}", path)
+    return unverified
 
 
-def _decode_choice(members: Mapping[str, StrEnum], unverified: object, path: str) -> StrEnum:
-    found = members.get(cast("str", _typed(str, "a string", unverified, path)))
+def _decode_choice(members: Mapping[str, StrEnum], unverified: object, path: _Path) -> StrEnum:
+    if not isinstance(unverified, str):
+        raise _malformed("document.type", "must be a string", path)
+    found = members.get(unverified)
     if found is None:
-        raise MalformedError("document.choice", f"must be one of: {', '.join(members)}", at=path)
+        raise _malformed("document.choice", f"must be one of: {', '.join(members)}", path)
     return found
 
 
-def _typed(kind: type, what: str, unverified: object, path: str) -> object:
+def _typed(kind: type, what: str, unverified: object, path: _Path) -> object:
     if not isinstance(unverified, kind):
-        raise MalformedError("document.type", f"must be {what}", at=path)
+        raise _malformed("document.type", f"must be {what}", path)
     return unverified
 
 

@@ -155,7 +155,7 @@ function drawnRow(row, scales, top) {
 
 function shortWords(row) {
   const severity = row.found.severity ? ` (${row.found.severity})` : "";
-  const words = { same: "not worse", open: "not settled", none: "not measured", worse: "worse", better: "better" }[row.kind];
+  const words = { same: "not worse", open: "not settled", none: "not measurable", worse: "worse", better: "better" }[row.kind];
   return `${words}${severity}${row.found.judgeDependent ? ", by judge" : ""}${row.gating ? "" : " *"}`;
 }
 

@@ -35,17 +35,18 @@ export function dossier(report, files, now) {
 // What is shown where a file could not be read at all.
 export function refusal(error, files, now) {
   const where = error.at ? `${error.at}: ` : "";
+  const words = error.at === "judge as of" ? "Nothing was judged yet: the time above cannot be read." : undefined;
   return [
-    banner(error.exitCode, [`${where}${error.sentence} [${error.code}]`], []),
+    banner(error.exitCode, [`${where}${error.sentence} [${error.code}]`], [], words),
     identity({ level: null }, files, now),
   ];
 }
 
-function banner(exitCode, sentences, rest) {
+function banner(exitCode, sentences, rest, instead) {
   const [title, words, name, sign] = ENDS[exitCode];
   const heading = el("h2", { id: "verdict", tabindex: "-1" }, el("span", { class: "sign", "aria-hidden": "true" }, sign), title);
   const lines = sentences.map((sentence) => el("p", { class: "why" }, said(sentence)));
-  return el("div", { class: `banner ${name}`, role: "status" }, heading, el("p", {}, words), lines, rest);
+  return el("div", { class: `banner ${name}`, role: "status" }, heading, el("p", {}, instead ?? words), lines, rest);
 }
 
 function capital(sentence) {

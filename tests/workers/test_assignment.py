@@ -1,139 +1,28 @@
 """A run from request to report, with real child processes, a real queue server and a small object store."""
 
-import asyncio
 import dataclasses
-import hashlib
 import io
 import json
-import os
-import signal
 import tarfile
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from arq.connections import ArqRedis
 from structlog.testing import capture_logs
 
-from tests.workers.conftest import ObjectStore
-from workers.assignment import Limits, Workbench, carry_out, without_grants
+from tests.workers.scene import BASE, Scene
+from workers.assignment import Limits, without_grants
 from workers.contract import (
-    CONTROL_QUEUE,
-    BaseRef,
     DatasetRef,
     Failed,
     Finished,
-    Grant,
     Progress,
-    RunMessage,
-    RunReport,
-    RunRequest,
-    SafetyMix,
     ScreenResult,
     ScreenTask,
     Started,
-    Stopped,
     Succeeded,
-    Task,
-    Technique,
     TuneResult,
-    TuneSettings,
-    TuneTask,
-    VariantGrant,
-    decode_message,
-    decode_report,
     encode,
     heartbeat_key,
-    stop_key,
 )
-from workers.lifeline import Lifeline, Rhythm, RunIdentity
-
-BASE = BaseRef(name="tiny", manifest_digest="0" * 64)
-SETTINGS = TuneSettings(
-    technique=Technique.LORA, epochs=1, batch_size=1, learning_rate="0.001", seed=1, max_length=64, packing=False
-)
-
-
-class Scene:
-    """One run and what came of it."""
-
-    def __init__(self, store: ObjectStore, bench: Workbench, pool: ArqRedis, rhythm: Rhythm) -> None:
-        self.store, self.bench, self.pool, self.rhythm = store, bench, pool, rhythm
-
-    def dataset(self, mode: str) -> DatasetRef:
-        self.store.objects["dataset"] = mode.encode()
-        digest = hashlib.sha256(mode.encode()).hexdigest()
-        return DatasetRef(content=self.store.grant("dataset"), sha256=digest, sources=[])
-
-    def screening(self, mode: str) -> ScreenTask:
-        return ScreenTask(dataset=self.dataset(mode), base=BASE, max_length=64)
-
-    def tuning(self, mode: str, *, resume: bool = False, scales: tuple[str, ...] = ()) -> TuneTask:
-        return TuneTask(
-            base=BASE,
-            dataset=self.dataset(mode),
-            settings=SETTINGS,
-            mix=SafetyMix(ratio="0", pack_digest="0" * 64),
-            system_prompt=None,
-            artefact=self.store.grant("artefact"),
-            checkpoint=self.store.grant("checkpoint"),
-            resume=self.store.grant("checkpoint") if resume else None,
-            variants=[VariantGrant(scale=scale, artefact=self.store.grant(f"artefact-{scale}")) for scale in scales],
-        )
-
-    def request(self, task: Task, *, report: Grant | None = None) -> RunRequest:
-        return RunRequest(run_id="run-1", attempt=3, task=task, report=report or self.store.grant("report"))
-
-    def lifeline(self, *, delivery: int = 1) -> Lifeline:
-        identity = RunIdentity(run_id="run-1", attempt=3, delivery=delivery, worker="me")
-        return Lifeline(self.pool, identity, self.rhythm)
-
-    async def run(self, task: Task, *, delivery: int = 1, report: Grant | None = None) -> None:
-        await carry_out(self.request(task, report=report), self.bench, self.lifeline(delivery=delivery))
-
-    def report(self) -> RunReport:
-        return decode_report(self.store.objects["report"])
-
-    async def messages(self) -> list[RunMessage]:
-        found = []
-        for job in await self.pool.queued_jobs(queue_name=CONTROL_QUEUE):
-            assert job.function == "receive_message"
-            message = decode_message(job.args[0])
-            assert job.job_id == f"run-1:{message.seq}"
-            assert (message.run_id, message.attempt) == ("run-1", 3)
-            found.append(message)
-        return sorted(found, key=lambda message: message.seq)
-
-    def left_behind(self) -> list[Path]:
-        return list(self.bench.scratch.iterdir())
-
-    async def child(self) -> int:
-        """The process id of the pretend stage, once it runs."""
-        while True:
-            for path in self.bench.scratch.glob("run-*/scratch/pid"):
-                if text := path.read_text():
-                    return int(text)
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def scene(store: ObjectStore, bench: Workbench, pool: ArqRedis, brisk: Rhythm) -> Scene:
-    return Scene(store, bench, pool, brisk)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.01)
 
 
 async def test_a_run_ends_in_a_report_and_then_says_so(scene: Scene) -> None:
@@ -305,93 +194,6 @@ async def test_without_a_place_to_report_nothing_is_announced(scene: Scene) -> N
     assert not any(isinstance(message, Finished) for message in await scene.messages())
     assert "report" not in scene.store.objects
     assert scene.left_behind() == []
-
-
-async def test_the_stop_key_stops_the_run(scene: Scene) -> None:
-    running = asyncio.create_task(scene.run(scene.screening("hang")))
-    pid = await asyncio.wait_for(scene.child(), 10)
-    await scene.pool.set(stop_key("run-1"), b"1")
-    await asyncio.wait_for(running, 10)
-    assert isinstance(scene.report().outcome, Stopped)
-    assert not alive(pid)
-    assert scene.left_behind() == []
-
-
-async def test_a_run_stopped_before_its_inputs_arrive_ends_too(scene: Scene) -> None:
-    task = scene.screening("well")
-    scene.store.slow.clear()
-    running = asyncio.create_task(scene.run(task))
-    await scene.pool.set(stop_key("run-1"), b"1")
-    await until(lambda: scene.left_behind() == [] and len(scene.store.requests) >= 1)
-    scene.store.slow.set()
-    await asyncio.wait_for(running, 10)
-    assert isinstance(scene.report().outcome, Stopped)
-
-
-async def test_a_worker_going_down_leaves_the_run_to_the_next_delivery(scene: Scene) -> None:
-    running = asyncio.create_task(scene.run(scene.screening("hang")))
-    pid = await asyncio.wait_for(scene.child(), 10)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert not alive(pid)
-    assert scene.left_behind() == []
-    assert "report" not in scene.store.objects
-    first = await scene.messages()
-    await scene.run(scene.screening("well"), delivery=2)
-    assert isinstance(scene.report().outcome, Succeeded)
-    second = [message for message in await scene.messages() if message.seq > first[-1].seq]
-    assert isinstance(second[0], Started)
-    assert isinstance(second[-1], Finished)
-
-
-async def test_a_run_with_a_living_worker_is_left_alone(scene: Scene) -> None:
-    owner = scene.lifeline()
-    assert await owner.claim()
-    async with owner.kept():
-        await scene.run(scene.screening("well"), delivery=2)
-    assert scene.store.requests == []
-    assert await scene.messages() == []
-
-
-async def test_a_run_of_a_dead_worker_is_taken_over(scene: Scene) -> None:
-    assert await scene.lifeline().claim()  # and never beats again
-    await scene.run(scene.screening("well"), delivery=2)
-    assert isinstance(scene.report().outcome, Succeeded)
-
-
-async def test_the_heartbeat_grows_and_expires(scene: Scene) -> None:
-    running = asyncio.create_task(scene.run(scene.screening("hang")))
-    await asyncio.wait_for(scene.child(), 10)
-    first = int(await scene.pool.get(heartbeat_key("run-1")))
-    await asyncio.sleep(0.15)
-    assert int(await scene.pool.get(heartbeat_key("run-1"))) > first
-    assert 0 < await scene.pool.ttl(heartbeat_key("run-1")) <= 60
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_a_killed_parent_takes_its_child_with_it(scene: Scene, tmp_path: Path) -> None:
-    """A real worker process is not needed: any parent that starts a stage and is killed will do."""
-    import sys
-
-    (tmp_path / "scratch" / "run-x" / "scratch").mkdir(parents=True)
-    root = tmp_path / "scratch" / "run-x"
-    (root / "dataset.jsonl").write_text("hang")
-    task = {"catalog": "x", "task": json.loads(encode(without_grants(scene.screening("hang"))))}
-    (root / "task.json").write_text(json.dumps(task))
-    program = (
-        "import asyncio, pathlib\n"
-        "from workers.child import Launch, StagePaths, run_stage_process\n"
-        f"paths = StagePaths(pathlib.Path({str(root)!r}))\n"
-        "asyncio.run(run_stage_process(paths, lambda event: None, Launch({}, 'tests.workers.pretend_stages')))\n"
-    )
-    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-    pid = await asyncio.wait_for(scene.child(), 15)
-    assert alive(pid)
-    os.kill(parent.pid, signal.SIGKILL)
-    await parent.wait()
-    await until(lambda: not alive(pid), 5)
 
 
 async def test_no_secret_in_any_log_line(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

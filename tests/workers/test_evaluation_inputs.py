@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workers.conftest import ObjectStore
+from tests.workers.object_store import ObjectStore
 from workers.assignment import Workbench, _fetch_inputs, without_grants
 from workers.child import StagePaths
 from workers.contract import (

@@ -12,7 +12,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
 
-from tests.workers.conftest import ObjectStore
+from tests.workers.object_store import ObjectStore
 from workers import catalog, main
 from workers.contract import (
     CONTROL_QUEUE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.conftest import ObjectStore
+from tests.workers.object_store import ObjectStore
 from workers.contract import Grant
 from workers.errors import RunFailure
 from workers.objects import ObjectMissing, Objects

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from arq.connections import ArqRedis
 
-from tests.workers.conftest import ObjectStore
+from tests.workers.object_store import ObjectStore
 from workers import catalog
 from workers.assignment import Workbench, carry_out
 from workers.child import Launch

@@ -114,7 +114,7 @@ def _row_lines(rows: Sequence[RowChange]) -> list[str]:
 
 
 def _row_line(row: RowChange, words: str) -> str:
-    return f"  {plain(row_name(row.key)):<44} {plain(words)}"
+    return f"  {plain(row_name(row.key)):<56} {plain(words)}"
 
 
 def _row_state(row: RegressionRow | None) -> str:

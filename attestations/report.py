@@ -225,9 +225,10 @@ def _table(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[
     margins = {row.key: row.margin for row in registered}
     gating = {row.key for row in registered if row.role is Role.GATING}
     shown = [row for row in rows if row.key in gating or row.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)]
+    width = min(80, max([44, *(len(plain(row_name(row.key))) for row in shown)]))  # names are the writer's
     lines = [
         "What changed (a positive change is worse; 95 % intervals)",
-        f"  {'measure':<44} {'before':>9} {'after':>9} {'change':>9}  {'interval':<20} {'margin':>7}  verdict",
+        f"  {'measure':<{width}} {'before':>9} {'after':>9} {'change':>9}  {'interval':<20} {'margin':>7}  verdict",
     ]
     for row in shown:
         interval = f"{_short(row.lower_95)} to {_short(row.upper_95)}" if row.lower_95 else ""
@@ -235,7 +236,7 @@ def _table(predicate: ResiliencePredicate, judged: Sequence[JudgedRow]) -> list[
         verdict += ", depends on the judge" if row.judge_dependent else ""
         figures = f"{_short(row.pre):>9} {_short(row.post):>9} {_short(row.change):>9}"
         margin = _short(margins.get(row.key))
-        lines.append(f"  {plain(row_name(row.key)):<44} {figures}  {interval:<20} {margin:>7}  {verdict}")
+        lines.append(f"  {plain(row_name(row.key)):<{width}} {figures}  {interval:<20} {margin:>7}  {verdict}")
     return [*lines, *_left_out([row for row in rows if row not in shown]), "", *_words(predicate, judged), ""]
 
 

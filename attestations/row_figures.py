@@ -18,21 +18,23 @@ from attestations.clusters import (
 )
 from attestations.documents import Figure
 from attestations.errors import MalformedError
+from attestations.power import (
+    detectable_difference,
+    detectable_proportion,
+    pairs_to_settle_difference,
+    pairs_to_settle_proportion,
+)
 from attestations.statistics import (
     CONTEXT,
     Interval,
     PairedDifferences,
     PairedTable,
-    detectable_difference,
-    detectable_proportion,
     equivalence_confidence,
     figure,
     mcnemar_p,
     newcombe_interval,
     paired_t_interval,
     paired_t_p,
-    pairs_to_settle_difference,
-    pairs_to_settle_proportion,
     score_interval,
 )
 from attestations.verdicts import (

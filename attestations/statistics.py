@@ -1,4 +1,4 @@
-"""The arithmetic of a paired comparison: intervals, tests, corrections, power. Pure, and the same to the digit everywhere.
+"""The arithmetic of a paired comparison: intervals, tests, corrections. Pure, and the same to the digit everywhere.
 
 The control process publishes these figures and a stranger's verifier computes them again, so everything runs in
 `decimal` with 40 digits (IEEE doubles differ between C libraries in the last place) and is published with six.
@@ -6,8 +6,8 @@ Positive change means worse, throughout. No resampling happens here.
 
 Sources: Tango, Statistics in Medicine 17 (1998) 891 (score interval of a paired difference); Newcombe, the same volume,
 2635, method 10 (the interval of rule 0.1, kept so that what was signed under it verifies); McNemar's test in its exact
-form (binomial on the discordant pairs); Holm 1979; Benjamini and Hochberg 1995; Connor, Biometrics 43 (1987) 207 (power
-of McNemar's test); two one-sided tests for the numbers of pairs, as in Julious, Statistics in Medicine 23 (2004) 1921.
+form (binomial on the discordant pairs); Holm 1979; Benjamini and Hochberg 1995. What a comparison could find at all is in
+`attestations.power`.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,6 @@ FAMILY_LEVEL = Decimal("0.03")
 
 MAX_CANDIDATES = 8
 EQUIVALENCE_ERROR = Decimal("0.10")
-
-# Standard normal quantiles of the usual 80 % power.
-Z_POWER_80 = Decimal("0.841621233572914205178706154211")
-Z_POWER_80_TOST = Decimal("1.281551565544600466965103329448743")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +100,11 @@ class PairedDifferences:
 
 def figure(value: Decimal | float) -> str:
     """A number as evidence writes it: fixed notation, six decimals, half to even, never "-0.000000"."""
+    number = Decimal(value)
     with localcontext(CONTEXT):
-        if not Decimal(value).is_finite() or abs(Decimal(value)) >= LARGEST_FIGURE:
+        if not number.is_finite() or abs(number) >= LARGEST_FIGURE:
             raise MalformedError("statistics.figure", f"{value!r} is no figure for evidence")
-        rounded = Decimal(value).quantize(PLACES)
+        rounded = number.quantize(PLACES)
     return f"{abs(rounded) if rounded == 0 else rounded:f}"
 
 
@@ -241,7 +238,7 @@ def paired_t_interval(differences: PairedDifferences, confidence: Decimal) -> In
     if differences.n < 2:
         return None
     with localcontext(CONTEXT):
-        half = quantile(differences.n - 1, confidence) * _standard_error(differences)
+        half = quantile(differences.n - 1, confidence) * standard_error(differences)
         return Interval(Decimal(differences.mean) - half, Decimal(differences.mean) + half)
 
 
@@ -250,10 +247,15 @@ def paired_t_p(differences: PairedDifferences) -> Decimal | None:
     if differences.n < 2:
         return None
     with localcontext(CONTEXT):
-        mean, error = Decimal(differences.mean), _standard_error(differences)
+        mean, error = Decimal(differences.mean), standard_error(differences)
         if error == 0:
             return Decimal(1) if mean == 0 else Decimal(0)
         return two_sided_p(differences.n - 1, abs(mean) / error)
+
+
+def standard_error(differences: PairedDifferences) -> Decimal:
+    """sd / √n of a mean difference, in the row's unit, for n > 0; in the caller's context."""
+    return Decimal(differences.sd) / Decimal(differences.n).sqrt()
 
 
 def holm(p_values: Sequence[Decimal]) -> list[Decimal]:
@@ -277,49 +279,6 @@ def benjamini_hochberg(p_values: Sequence[Decimal]) -> list[Decimal]:
             lowest = min(lowest, p_values[i] * count / rank)
             adjusted[i] = lowest
         return adjusted
-
-
-def detectable_proportion(table: PairedTable) -> Decimal:
-    """Smallest change that McNemar's test (two-sided 5 %) finds with 80 % power, as a proportion; Connor 1987.
-
-    Solves n = (z_a √ψ + z_b √(ψ - δ²))² / δ² for δ at the discordant share ψ seen here, smoothed. A change cannot exceed
-    the discordant share, so where δ > ψ all discordance is taken to be worsening (ψ = δ).
-    """
-    n = table.n
-    with localcontext(CONTEXT):
-        a, b, share = z_two_sided(Decimal("0.95")), Z_POWER_80, _smoothed_discordance(table)
-        if n <= a * a:
-            return Decimal(1)
-        scale = n + b * b
-        inner = scale - a * a
-        change = share.sqrt() * (Decimal(n).sqrt() * a + b * inner.sqrt()) / scale
-        if change > share:
-            root = (a * a * b * b - scale * (a * a - n)).sqrt()
-            u = (root - a * b) / scale
-            change = 1 - u * u
-        return min(change, Decimal(1))
-
-
-def detectable_difference(differences: PairedDifferences) -> Decimal | None:
-    """Smallest mean shift that a two-sided 5 % test finds with 80 % power: (z_a + z_b) · sd / √n, in the row's unit."""
-    if differences.n < 2:
-        return None
-    with localcontext(CONTEXT):
-        return (z_two_sided(Decimal("0.95")) + Z_POWER_80) * _standard_error(differences)
-
-
-def pairs_to_settle_proportion(table: PairedTable, margin: Decimal) -> int:
-    """Pairs with which an unchanged model is shown equivalent within `margin`, 80 % power: (z_.95 + z_.90)² ψ / margin²."""
-    with localcontext(CONTEXT):
-        z = z_two_sided(Decimal("0.90")) + Z_POWER_80_TOST
-        return _ceiling(z * z * _smoothed_discordance(table) / (margin * margin))
-
-
-def pairs_to_settle_difference(differences: PairedDifferences, margin: Decimal) -> int:
-    """As `pairs_to_settle_proportion`, for a mean shift: (z_.95 + z_.90)² sd² / margin²."""
-    with localcontext(CONTEXT):
-        z = (z_two_sided(Decimal("0.90")) + Z_POWER_80_TOST) * Decimal(differences.sd)
-        return max(2, _ceiling(z * z / (margin * margin)))
 
 
 @lru_cache(maxsize=16_384)
@@ -379,23 +338,9 @@ def _root_of_squares(x: Decimal, y: Decimal, phi: Decimal) -> Decimal:
     return max(x * x - 2 * phi * x * y + y * y, Decimal(0)).sqrt()
 
 
-def _standard_error(differences: PairedDifferences) -> Decimal:
-    return Decimal(differences.sd) / Decimal(differences.n).sqrt()
-
-
-def _smoothed_discordance(table: PairedTable) -> Decimal:
-    """Laplace's rule of succession, so that no discordant pair seen does not mean that none can come."""
-    return Decimal(table.worsened + table.improved + 1) / (table.n + 2)
-
-
 def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
     n = len(values)
     if n == 0:
         return 0.0, 0.0
     mean = fsum(values) / n
     return mean, sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else 0.0
-
-
-def _ceiling(value: Decimal) -> int:
-    whole = int(value)
-    return whole + (value > whole)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Context, Decimal, localcontext
 from math import fsum, sqrt
 
-from attestations import clusters, disagreement, statistics, student_t
+from attestations import clusters, disagreement, power, statistics, student_t
 from attestations.clusters import ClusterTotals
 from attestations.errors import MalformedError
 from attestations.statistics import PairedDifferences, PairedTable
@@ -170,8 +170,8 @@ def _of_tables(chance: random.Random) -> Iterator[Case]:
     yield ["scoreInterval", [counts, confidence, effect, degrees], limits(interval)]
     yield ["newcombeInterval", [counts, confidence], limits(statistics.newcombe_interval(table, Decimal(confidence)))]
     yield ["mcnemarP", [counts], str(statistics.mcnemar_p(table))]
-    yield ["detectableProportion", [counts], str(statistics.detectable_proportion(table))]
-    needed = statistics.pairs_to_settle_proportion(table, Decimal(margin))
+    yield ["detectableProportion", [counts], str(power.detectable_proportion(table))]
+    needed = power.pairs_to_settle_proportion(table, Decimal(margin))
     yield ["pairsToSettleProportion", [counts, margin], str(needed)]
 
 
@@ -181,8 +181,8 @@ def _of_differences(chance: random.Random) -> Iterator[Case]:
     interval = statistics.paired_t_interval(measured, Decimal(confidence))
     yield ["pairedTInterval", [facts, confidence], limits(interval)]
     yield ["pairedTP", [facts], text(statistics.paired_t_p(measured))]
-    yield ["detectableDifference", [facts], text(statistics.detectable_difference(measured))]
-    needed = statistics.pairs_to_settle_difference(measured, Decimal(margin))
+    yield ["detectableDifference", [facts], text(power.detectable_difference(measured))]
+    needed = power.pairs_to_settle_difference(measured, Decimal(margin))
     yield ["pairsToSettleDifference", [facts, margin], str(needed)]
 
 

@@ -1,6 +1,8 @@
 """Keys that a user names on the command line, as PEM files."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attestations.errors import MalformedError
@@ -13,7 +15,8 @@ _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 def read_public_key(path: Path) -> PublicKey:
-    return load_public_key(read_file(path, MAX_PEM_CHARACTERS).decode("ascii", "replace"))
+    with _named(path):
+        return load_public_key(read_file(path, MAX_PEM_CHARACTERS).decode("ascii", "replace"))
 
 
 def read_signer(path: Path) -> LocalSigner:
@@ -21,8 +24,19 @@ def read_signer(path: Path) -> LocalSigner:
     of their maker."""
     pem = read_file(path, _MAX_PRIVATE_PEM)
     if not pem.startswith(_ENCRYPTED):
-        return LocalSigner.from_private_pem(pem)
+        with _named(path):
+            return LocalSigner.from_private_pem(pem)
     passphrase = os.environ.get(PASSPHRASE)
     if not passphrase:
         raise MalformedError("key.passphrase", f"{path} is encrypted; set {PASSPHRASE} to what opens it")
-    return LocalSigner.from_private_pem(pem, passphrase.encode())
+    with _named(path):
+        return LocalSigner.from_private_pem(pem, passphrase.encode())
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A command takes several keys, so what is wrong with one says with which."""
+    try:
+        yield
+    except MalformedError as error:
+        raise MalformedError(error.code, error.sentence, at=error.at or str(path)) from error

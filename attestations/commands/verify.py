@@ -69,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         print(report_text(report, every_check=options.all))
     if signer is not None:
         write_file(options.verdict, _verdict(evidence, report, acceptance, signer=signer, at=moment(now)))
+        if not options.json:
+            print(f"Verdict signed: {options.verdict}")
     return report.exit_code
 
 

@@ -19,7 +19,7 @@ from attestations.procurement.view import view_of
 if TYPE_CHECKING:
     from attestations.procurement.cel import World
 
-MISSING = "the extra that evaluates it is not installed: pip install 'tuneproof[policy]'"
+MISSING = "the extra that evaluates tenets is not installed: pip install 'tuneproof[policy]'"
 
 
 def apply_tenets(tenets: Sequence[Tenet], evidence: Evidence) -> list[Check]:

@@ -20,6 +20,7 @@ from attestations import bundle, canonical, procurement, status, trust
 from attestations.bundle import Bundle
 from attestations.errors import AttestationError
 from attestations.findings import ExitCode, Status
+from attestations.keys import load_public_key
 from attestations.report import report_text
 from attestations.statements import frame
 from attestations.statements.notice import NoticeKind
@@ -297,7 +298,7 @@ def test_a_changed_policy_is_understood_in_full_or_not_at_all(small: Kept) -> No
 
 def test_a_signed_policy_cannot_be_changed(small: Kept) -> None:
     buyer = small.world.keys.buyer
-    keys = [procurement.policy.load_public_key(buyer.public_pem)]
+    keys = [load_public_key(buyer.public_pem)]
     signed = procurement.sign(POLICY_TEXT, buyer)
     digest = procurement.parse(signed, keys=keys).digest
     for bit in sampled(range(8 * len(signed)), 800):

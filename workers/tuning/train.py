@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attestations import manifest
 from workers.catalog import worker_digest
@@ -25,9 +25,13 @@ from workers.models.served import ADAPTER_WEIGHTS, Served, save_adapter, save_fu
 from workers.tuning.arguments import TrainingPlan, plan_training
 from workers.tuning.checkpoints import fingerprint, fits, step_of
 from workers.tuning.effective import effective_parameters
-from workers.tuning.masking import tokenise
+from workers.tuning.masking import Example, tokenise
 from workers.tuning.material import Material, assemble
 from workers.tuning.variants import check_variants, write_variants
+
+if TYPE_CHECKING:  # they import the training libraries, which nothing but a run may load
+    from workers.tuning.progress import Reporter
+    from workers.tuning.trainer import SupervisedTrainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,10 @@ class TuneCallbacks:
 def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_targets: list[str]) -> TuneResult:
     """Raises ``RunFailure``. ``archive_bytes`` of the result is 0: whoever packs the artefact fills it in."""
     stay_offline()
-    from datasets import Dataset
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-    from transformers import PrinterCallback, set_seed
-    from trl import SFTConfig
+    from transformers import set_seed
 
     from workers.tuning.packing import check_isolation, count_packed
     from workers.tuning.progress import Reporter
-    from workers.tuning.trainer import SupervisedTrainer
 
     started, settings = int(time.time()), task.settings
     check_variants(task)
@@ -92,29 +92,14 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
 
     # What is trained: an adapter, or all weights.
     set_seed(settings.seed)
-    model = base.model
-    model.config.use_cache = False
-    if plan.lora is not None:
-        if plan.quantization is not None:
-            model = prepare_model_for_kbit_training(
-                model, use_gradient_checkpointing=plan.sft["gradient_checkpointing"]
-            )
-        model = get_peft_model(model, LoraConfig(**plan.lora))
-    model.train()
+    model = _attach(base.model, plan)
 
     # Train, from the last checkpoint of the same run if an earlier attempt left one.
     run = fingerprint(task, base.manifest_digest, examples, [plan, base.device, software()])
     resume = paths.resume if fits(paths.resume, run) else None
-    prepared = {} if settings.packing else {"dataset_kwargs": {"skip_prepare_dataset": True}}
-    arguments = SFTConfig(output_dir=str(paths.checkpoints), **plan.sft, **prepared)
-    trainer = SupervisedTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in examples]),
-        processing_class=base.tokenizer,
-        callbacks=[Reporter(callbacks.on_progress, callbacks.on_checkpoint, run)],
-    )
-    trainer.remove_callback(PrinterCallback)
+    reporter = Reporter(callbacks.on_progress, callbacks.on_checkpoint, run)
+    arguments = {"output_dir": str(paths.checkpoints), **plan.sft}
+    trainer = _build_trainer(model, base.tokenizer, examples, arguments=arguments, reporter=reporter)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
     # Save what will be served, and nothing else.
@@ -149,6 +134,44 @@ def train(task: TuneTask, paths: TunePaths, callbacks: TuneCallbacks, *, lora_ta
         canaries=material.canaries,
         variants=write_variants(paths.artefact, paths.variants, [variant.scale for variant in task.variants]),
     )
+
+
+def _attach(model: Any, plan: TrainingPlan) -> Any:
+    """The model in training mode: under a new adapter, or itself where all weights are trained."""
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    model.config.use_cache = False
+    if plan.lora is not None:
+        if plan.quantization is not None:
+            model = prepare_model_for_kbit_training(
+                model, use_gradient_checkpointing=plan.sft["gradient_checkpointing"]
+            )
+        model = get_peft_model(model, LoraConfig(**plan.lora))
+    model.train()
+    return model
+
+
+def _build_trainer(
+    model: Any, tokenizer: Any, examples: list[Example], *, arguments: dict[str, Any], reporter: Reporter
+) -> SupervisedTrainer:
+    """``arguments`` are those of ``trl.SFTConfig``. Its own screen output is left out: the reporter tells."""
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import SFTConfig
+
+    from workers.tuning.trainer import SupervisedTrainer
+
+    # The trainer prepares a data set only to pack it; the examples are tokenised and masked already.
+    prepared = {} if arguments["packing"] else {"dataset_kwargs": {"skip_prepare_dataset": True}}
+    trainer = SupervisedTrainer(
+        model=model,
+        args=SFTConfig(**arguments, **prepared),
+        train_dataset=Dataset.from_list([{"input_ids": e.input_ids, "labels": e.labels} for e in examples]),
+        processing_class=tokenizer,
+        callbacks=[reporter],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _left_out(material: Material) -> dict[str, str]:

@@ -16,6 +16,7 @@ from attestations.boundaries import Boundaries
 from attestations.claims import claim_sentence, is_mixed, reason_sentence, row_name, verdict_words
 from attestations.controls import ControlFinding
 from attestations.disagreement import Disagreement
+from attestations.errors import AttestationError
 from attestations.findings import Check, ExitCode, Status
 from attestations.plan import Plan
 from attestations.predicate import ResiliencePredicate
@@ -79,6 +80,15 @@ def unverified_text(statement: ResilienceStatement) -> str:
     """The screen for `tuneproof show`, which checks nothing."""
     head = ["NOT VERIFIED: this is what the file says. `tuneproof verify` finds out whether to believe it.", ""]
     return "\n".join([*head, *_statement_lines(statement, (), (), "signature not looked at")]).rstrip()
+
+
+def error_json(error: AttestationError) -> dict[str, object]:
+    """Instead of a report, where something could not be read; `at` is the place inside the document, or nothing."""
+    return {
+        "accepted": False,
+        "exitCode": error.exit_code,
+        "error": {"code": error.code, "at": plain(error.at), "sentence": plain(error.sentence)},
+    }
 
 
 def report_json(report: "Report") -> dict[str, object]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ from attestations.commands.arguments import time_argument
 from attestations.commands.key_files import read_public_key, read_signer
 from attestations.digests import Sha256
 from attestations.documents import moment
-from attestations.errors import CryptographicError, FileAccessError, MalformedError
+from attestations.errors import AttestationError, CryptographicError, FileAccessError, MalformedError
 from attestations.files import read_file, write_file
 from attestations.keys import LocalSigner
-from attestations.report import report_json, report_text
+from attestations.report import error_json, report_json, report_text
 from attestations.verify import Report, verify
 
 if TYPE_CHECKING:
@@ -41,14 +42,43 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--state", type=Path, metavar="FILE", help="remember here what is newest, and notice what is older"
     )
     check.add_argument("--all", action="store_true", help="a line for every check, also for those that passed")
-    check.add_argument("--json", action="store_true", help="print the report for programs")
+    check.add_argument("--json", action="store_true", help="print the report for programs, or why there is none")
     check.set_defaults(run=run)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was read, and what came of it."""
+
+    evidence: bytes
+    acceptance: "AcceptancePolicy | None"
+    signer: LocalSigner | None
+    report: Report
+
+
 def run(options: argparse.Namespace) -> int:
+    now = options.now or datetime.now(UTC)
+    try:
+        judged = _judged(options, now)
+    except AttestationError as error:
+        if options.json:
+            _print_json(error_json(error))
+        raise
+    report = judged.report
+    if options.json:
+        _print_json(report_json(report))
+    else:
+        print(report_text(report, every_check=options.all))
+    if judged.signer is not None:
+        write_file(options.verdict, _verdict(judged, signer=judged.signer, at=moment(now)))
+        if not options.json:
+            print(f"Verdict signed: {options.verdict}")
+    return report.exit_code
+
+
+def _judged(options: argparse.Namespace, now: datetime) -> _Judged:
     acceptance = _policy(options.policy, options.policy_key)
     signer = _signer(options.verdict, options.verdict_key)
-    now = options.now or datetime.now(UTC)
     if options.model is not None and not os.path.isdir(options.model):  # noqa: PTH112 - Path.is_dir raises
         raise FileAccessError("file.not_a_directory", f"{options.model} is no directory")
     evidence = read_file(options.bundle, bundle.MAX_BYTES)
@@ -63,15 +93,11 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.state and report.root is not None:
         last_seen.remember(options.state, report.root, report.listed)
-    if options.json:
-        print(json.dumps(report_json(report), indent=2, ensure_ascii=True))
-    else:
-        print(report_text(report, every_check=options.all))
-    if signer is not None:
-        write_file(options.verdict, _verdict(evidence, report, acceptance, signer=signer, at=moment(now)))
-        if not options.json:
-            print(f"Verdict signed: {options.verdict}")
-    return report.exit_code
+    return _Judged(evidence, acceptance, signer, report)
+
+
+def _print_json(value: dict[str, object]) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def _policy(path: Path | None, key_path: Path | None) -> "AcceptancePolicy | None":
@@ -94,19 +120,18 @@ def _signer(out: Path | None, key_path: Path | None) -> LocalSigner | None:
     return read_signer(key_path) if key_path is not None else None
 
 
-def _verdict(
-    evidence: bytes, report: Report, acceptance: "AcceptancePolicy | None", *, signer: LocalSigner, at: str
-) -> bytes:
+def _verdict(judged: _Judged, *, signer: LocalSigner, at: str) -> bytes:
     """The signed verdict; where no trusted key signed the evidence there is nothing to give one on."""
+    report = judged.report
     if report.verified is None:
         words = "no trusted key signed the evidence, so no verdict on it is signed"
         raise CryptographicError("verdict.unsigned_evidence", words)
     from attestations import procurement
 
-    payload = bundle.parse(evidence).envelope.unverified_payload
+    payload = bundle.parse(judged.evidence).envelope.unverified_payload
     subject = report.verified.statement.subject
     reached = procurement.Reached(subject, Sha256.of(payload), report.checks, report.level)
-    return procurement.sign_verdict(reached, acceptance, signer=signer, at=at)
+    return procurement.sign_verdict(reached, judged.acceptance, signer=signer, at=at)
 
 
 def _status(path: Path | None) -> str | None:

@@ -60,6 +60,42 @@ def test_json_is_one_document_on_stdout(files: Path, capsys: pytest.CaptureFixtu
     assert value["exitCode"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "code", "place"),
+    [
+        ("kept.resilience.json", b"{", "json.not_json", ""),
+        ("kept.resilience.json", None, "file.unreadable", ""),
+        ("kept.trust.json", b'{"version":"x"}', "document.missing_field", "trust"),
+    ],
+)
+def test_json_says_what_could_not_be_read(
+    files: Path, capsys: pytest.CaptureFixture[str], *, name: str, content: bytes | None, code: str, place: str
+) -> None:
+    (files / name).unlink()
+    if content is not None:
+        (files / name).write_bytes(content)
+    assert run(files, "kept", "--json") == 2
+    said = capsys.readouterr()
+    value = json.loads(said.out)
+    assert (value["accepted"], value["exitCode"], value["error"]["code"]) == (False, 2, code)
+    assert value["error"]["at"] == place
+    sentence = f"{place}: {value['error']['sentence']}" if place else value["error"]["sentence"]
+    assert said.err == f"tuneproof: {sentence} [{code}]\n"
+    assert run(files, "kept") == 2
+    assert capsys.readouterr() == ("", said.err)
+
+
+def test_json_keeps_the_exit_code_of_a_policy_that_cannot_be_applied(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = files / "policy.json"
+    policy.write_text('{"schema":"0.1.0","rules":{"unheardOf":1}}')
+    assert run(files, "kept", "--policy", policy, "--json") == 3
+    value = json.loads(capsys.readouterr().out)
+    assert (value["exitCode"], set(value["error"])) == (3, {"code", "at", "sentence"})
+    assert "unheardOf" in value["error"]["at"] + value["error"]["sentence"]
+
+
 def test_show_and_explode_believe_nothing_and_need_no_trust(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = str(files / "lost.resilience.json")
     assert main(["show", bundle]) == 0

@@ -3,7 +3,7 @@
 For whole degrees of freedom the t probability is the finite trigonometric sum of Abramowitz and Stegun 26.7.3 and 26.7.4,
 exact. Its quantile inverts that by bisection up to 200 degrees; above, the expansion 26.7.5 around the normal quantile is
 good to better than ten decimals. The normal probability is the series 26.2.11 and its quantile inverts that by Newton's
-steps, so any confidence strictly between 0 and 1 is served, not only those of a table. Callers are
+steps, so any confidence up to ten nines is served, not only those of a table. Callers are
 `attestations.statistics`, `clusters` and `disagreement`; each function sets its own decimal context.
 """
 
@@ -19,14 +19,16 @@ _BISECTED_UP_TO = 200
 _FALSE_POSITIONS = 30  # what they leave open the bisection settles; usual confidences take half as many
 _NEGLIGIBLE = Decimal("1e-42")
 _HARDLY_ANYTHING = Decimal("1e-58")
+_HIGHEST_CONFIDENCE = Decimal("0.9999999999")
 _LARGEST_Z = Decimal(24)  # beyond it the tail is below 10^-126, less than any figure that is published
 
 
 @lru_cache(maxsize=256)
 def normal_quantile(confidence: Decimal) -> Decimal:
-    """The z with P(|Z| <= z) = confidence, to 40 digits, for a confidence strictly between 0 and 1."""
-    if not 0 < confidence < 1:
-        raise ValueError("a confidence lies strictly between 0 and 1")
+    """The z with P(|Z| <= z) = confidence, to 40 digits, for a confidence above 0 and at most 0.9999999999: nearer to 1 the
+    digits of the probability no longer tell Newton's steps apart."""
+    if not 0 < confidence <= _HIGHEST_CONFIDENCE:
+        raise ValueError(f"a confidence lies above 0 and is at most {_HIGHEST_CONFIDENCE}")
     with localcontext(_WIDE):
         z, step = Decimal(0), Decimal(1)
         while abs(step) > Decimal("1e-50"):

@@ -1,4 +1,4 @@
-// The arithmetic of a paired comparison, the twin of attestations/statistics.py, in the same steps with the same digits.
+// The arithmetic of a paired comparison, the twin of attestations/statistics.py and power.py, in the same steps with the same digits.
 // A table is {bothSafe, worsened, improved, bothUnsafe}, differences are {n, mean, sd, baseMean, baseSd}, both as read from
 // a document whose rules held. Results are Decimals, and figures the six-decimal strings of the evidence. Positive is worse.
 

@@ -15,12 +15,13 @@ const LARGEST_Z = decimal(24); // beyond it the tail is below 10^-126, less than
 const NEWTON_ENDS = decimal("1e-50");
 const A_TENTH = decimal("0.1");
 const ONLY_ONE = decimal(1);
+const HIGHEST_CONFIDENCE = decimal("0.9999999999");
 const NOTHING = decimal(0);
 
 const normalQuantiles = new Map();
 const studentQuantiles = new Map();
 
-// The z with P(|Z| <= z) = confidence, to 40 digits, for a confidence strictly between 0 and 1.
+// The z with P(|Z| <= z) = confidence, to 40 digits, for a confidence above 0 and at most 0.9999999999.
 export function normalQuantile(confidence) {
   const name = confidence.toString();
   if (!normalQuantiles.has(name)) {
@@ -30,8 +31,8 @@ export function normalQuantile(confidence) {
 }
 
 function computedNormalQuantile(confidence) {
-  if (!confidence.gt(0) || !confidence.lt(1)) {
-    throw new RangeError("a confidence lies strictly between 0 and 1");
+  if (!confidence.gt(0) || confidence.gt(HIGHEST_CONFIDENCE)) {
+    throw new RangeError(`a confidence lies above 0 and is at most ${HIGHEST_CONFIDENCE}`);
   }
   const wide = localContext(SIXTY_DIGITS, () => {
     let z = NOTHING;

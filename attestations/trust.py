@@ -31,6 +31,8 @@ PAYLOAD_TYPE = "application/vnd.tuneproof.trust-root.v2+json"
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 64
 MAX_AUTHORITIES = 16
+GET_NEWEST = "get the issuer's newest trust root (`tuneproof trust update`)"
+"""What helps where a signature was made by a key that the trust root does not know."""
 _Certificate = Annotated[str, Text("a certificate in PEM of at most 8000 characters", re.compile(r"[ -~\n]+"), 8000)]
 
 

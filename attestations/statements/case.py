@@ -26,6 +26,15 @@ from attestations.trust import KeyRole, TrustedKey, TrustRoot
 
 _K = TypeVar("_K", bound=Predicate)
 
+_NAMES = {
+    "plan.statement": "the signed plan",
+    "provenance": "the provenance",
+    "model.signing": "model.sig",
+    "countersignature": "the countersignature",
+    "notices": "the notice",
+}
+"""What a reader calls the statement that a check is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -104,7 +113,7 @@ def believe(
         return stale(code, f"is dated {claimed}, which this clock has not reached")
     key = _signer(case.root, envelope, roles)
     if key is None:
-        return broken(code, _no_signer(case.root, envelope, roles))
+        return broken(code, _no_signer(case.root, envelope, roles, what=_NAMES[code]))
     stamps = stamps_over(envelope, case.parts)
     stamped, own = timestamps.check(stamps, envelope.signature, case.root.timestamp_authorities, now=case.now)
     if stamped.status is Status.FAIL:
@@ -134,8 +143,9 @@ def _signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole]) -> Tr
     return next(key for key in keys if key.key_id == made_by.key_id)
 
 
-def _no_signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole]) -> str:
+def _no_signer(root: TrustRoot, envelope: Envelope, roles: Sequence[KeyRole], *, what: str) -> str:
     other = _signer(root, envelope, [role for role in KeyRole if role not in roles])
     if other is None:
-        return "no trusted key made its signature over these bytes"
-    return f"it is signed by a key in the role {other.role}, which may not say this"
+        why = f"the trust root knows no key for {what}, or somebody changed it"
+        return f"no trusted key made its signature over these bytes: {why}; {trust.GET_NEWEST}"
+    return f"{what} is signed by a key in the role {other.role}, which may not say this"

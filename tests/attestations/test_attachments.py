@@ -83,7 +83,11 @@ def test_a_statement_that_is_there_twice_fails(complete: Complete, number: int, 
 def test_a_statement_must_be_signed_by_an_issuer_key(complete: Complete, number: int, code: str) -> None:
     genuine = (complete.signed_plan, complete.made_by)[number]
     stranger = examine(complete, replaced(complete, number, genuine, LocalSigner.generate()))
-    assert "no trusted key" in refusal(stranger, code)
+    name = ("the signed plan", "the provenance")[number]
+    assert refusal(stranger, code) == (
+        f"no trusted key made its signature over these bytes: the trust root knows no key for {name}, or somebody "
+        "changed it; get the issuer's newest trust root (`tuneproof trust update`)"
+    )
     evaluator = examine(complete, replaced(complete, number, genuine, complete.signers.evaluator))
     assert "a key in the role evaluator" in refusal(evaluator, code)
 

@@ -13,6 +13,8 @@ const PAYLOAD_TYPE = "application/vnd.tuneproof.trust-root.v2+json";
 const MAX_BYTES = 256 * 1024;
 const MAX_KEYS = 64;
 const MAX_AUTHORITIES = 16;
+// What helps where a signature was made by a key that the trust root does not know.
+export const GET_NEWEST = "get the issuer's newest trust root (`tuneproof trust update`)";
 const ISSUER_OWN = ["root", "issuer", "status"];
 
 // The trust root in a file: { version, issuer, keys, threshold, … }, each key with its `cryptoKey` beside what it says.

@@ -5,9 +5,18 @@
 import { signerOf } from "../dsse.js";
 import { broken, stale } from "../findings.js";
 import { parseMoment } from "../moments.js";
-import { believed } from "../trust.js";
+import { GET_NEWEST, believed } from "../trust.js";
 
 export const CLOCK_TOLERANCE = 5 * 60 * 1000;
+
+// What a reader calls the statement that a check is about.
+const NAMES = {
+  "plan.statement": "the signed plan",
+  provenance: "the provenance",
+  "model.signing": "model.sig",
+  countersignature: "the countersignature",
+  notices: "the notice",
+};
 
 // { key } in one of these roles that made the signature in its time, or { finding } of what is wrong, under this code.
 export async function believe(one, envelope, code, roles, claimed) {
@@ -16,16 +25,17 @@ export async function believe(one, envelope, code, roles, claimed) {
   }
   const key = await signerOf(envelope, one.root.keys.filter((each) => roles.includes(each.role)));
   if (key === null) {
-    return { finding: broken(code, await whyNobody(one, envelope, roles)) };
+    return { finding: broken(code, await whyNobody(one, envelope, roles, NAMES[code])) };
   }
   const found = believed(key, claimed);
   return found.status === "PASS" ? { key } : { finding: { ...found, code } };
 }
 
-async function whyNobody(one, envelope, roles) {
+async function whyNobody(one, envelope, roles, what) {
   const other = await signerOf(envelope, one.root.keys.filter((each) => !roles.includes(each.role)));
   if (other === null) {
-    return "no trusted key made its signature over these bytes";
+    const why = `the trust root knows no key for ${what}, or somebody changed it`;
+    return `no trusted key made its signature over these bytes: ${why}; ${GET_NEWEST}`;
   }
-  return `it is signed by a key in the role ${other.role}, which may not say this`;
+  return `${what} is signed by a key in the role ${other.role}, which may not say this`;
 }

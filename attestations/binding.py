@@ -37,7 +37,7 @@ def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | 
     content = parts.unverified_manifest
     if content is None or Sha256.of(content).sha256 != stated.subject.digest.sha256 or parts.unverified_job_record:
         unbound = not_checked("model.files", "the model was not compared: the bundle's manifest is not the subject's")
-        return [broken("subject", "the manifest in the bundle is not the one that was signed for"), unbound]
+        return [broken("subject", _not_the("manifest", is_there=content is not None)), unbound]
     listed = manifest.parse(content)
     wrong = _other_than_listed(listed, model, model.manifest, stated.predicate)
     if wrong is not None:
@@ -50,6 +50,13 @@ def check_subject(parts: Bundle, stated: ResilienceStatement, model_dir: Path | 
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         return [subject, broken("model.files", f"{'; '.join(found[:5])}{more}")]
     return [subject, passed("model.files", "the model directory holds exactly these files")]
+
+
+def _not_the(part: str, *, is_there: bool) -> str:
+    """Why a part of the bundle is not what the statement names."""
+    if is_there:
+        return f"the {part} in the bundle is not the one that was signed for"
+    return f"the {part} is missing from the bundle; take the whole file as the issuer gave it out"
 
 
 def _is_bounded(predicate: ResiliencePredicate) -> bool:
@@ -88,7 +95,7 @@ def _model_sig(parts: Bundle) -> dict[str, str]:
 def _about_a_job(parts: Bundle, stated: ResilienceStatement, model_dir: Path | None) -> list[Check]:
     record = parts.unverified_job_record
     if record is None or Sha256.of(record).sha256 != stated.subject.digest.sha256 or parts.unverified_manifest:
-        return [broken("subject", "the job record in the bundle is not the one that was signed for")]
+        return [broken("subject", _not_the("job record", is_there=record is not None))]
     checks = [passed("subject", "it is about the record of a job that made no model")]
     if model_dir is not None:
         checks.append(broken("model.files", "this evidence is about no model, so no directory can match it"))
@@ -108,7 +115,7 @@ def bind_plan(
             return None, [broken("plan", "the bundle holds a plan that the statement does not name")]
         return None, [not_checked("plan", "the job ended before it had a plan")]
     if content is None or Sha256.of(content) != predicate.plan.digest:
-        return None, [broken("plan", "the plan in the bundle is not the one that was signed for")]
+        return None, [broken("plan", _not_the("plan", is_there=content is not None))]
     planned = plan.parse(content, openings)
     strays = _strays(planned, predicate)
     if strays:

@@ -18,6 +18,7 @@ from attestations.errors import MalformedError
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
+_AS_GIVEN_OUT = "take the file as its issuer gave it out, since an editor or a formatter changes it"
 _LONGEST_INTEGER = len("-9007199254740991")
 
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
@@ -51,7 +52,8 @@ def parse(unverified: bytes, *, what: str, max_bytes: int, max_depth: int = MAX_
     value = _load(text, what)
     if encode(value) != unverified:
         hint = " (it ends in white space)" if unverified[-1:].isspace() else ""
-        raise MalformedError("json.not_canonical", f"{what} is JSON, but not in canonical form, RFC 8785{hint}")
+        words = f"{what} is JSON, but not in canonical form, RFC 8785{hint}; {_AS_GIVEN_OUT}"
+        raise MalformedError("json.not_canonical", words)
     return value
 
 

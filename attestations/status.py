@@ -48,6 +48,7 @@ LIFE = timedelta(hours=24)
 TTL = timedelta(hours=1)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _MAX_HEADER = 1024
+_HAND_OVER = "and give it as the status list (`--status FILE`)"
 _HALF = 32  # bytes of each number in a P-256 signature
 _LAST_SECOND = 253402300799  # the end of the year 9999, beyond which Python has no dates
 _URI = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
@@ -187,7 +188,11 @@ def examine(
     if ref is None:
         return not_checked(CODE, "the statement names no status list, so a later withdrawal is not known"), None
     if unverified_jwt is None or not keys:
-        get = "ask for a newer trust root: this one names no key for status lists" if not keys else f"get {ref.uri}"
+        get = (
+            "ask for a newer trust root: this one names no key for status lists"
+            if not keys
+            else f"get {ref.uri} {_HAND_OVER}"
+        )
         return stale(CODE, f"whether it was withdrawn since is not known; {get}"), None
     try:
         listed, key = read(unverified_jwt, keys)
@@ -270,7 +275,7 @@ def _doubt_about(key: TrustedKey, listed: StatusList) -> Check | None:
 
 def _not_this_list(ref: StatusRef, listed: StatusList, now: datetime) -> Check | None:
     if listed.uri != ref.uri:
-        return stale(CODE, f"the status list is another one than {ref.uri}")
+        return stale(CODE, f"the status list is another one than {ref.uri}; get that {_HAND_OVER}")
     if listed.issued_at - now > CLOCK_TOLERANCE:
         return stale(CODE, f"the status list is of {_time(listed.issued_at)}, which this clock has not reached")
     return None
@@ -284,7 +289,7 @@ def _finding(ref: StatusRef, listed: StatusList, now: datetime) -> Check:
     if state in (State.INVALID, State.SUPERSEDED) or (state is State.SUSPENDED and not expired):
         return rejected(CODE, _words(state, listed.reasons.get(ref.idx)))
     if expired:
-        return stale(CODE, f"the status list ended at {_time(listed.expires_at)}; get {ref.uri} again")
+        return stale(CODE, f"the status list ended at {_time(listed.expires_at)}; get {ref.uri} again {_HAND_OVER}")
     return passed(CODE, f"not withdrawn as of {_time(listed.issued_at)}; this counts until {_time(listed.expires_at)}")
 
 

@@ -80,6 +80,14 @@ def test_each_kind_of_bad_bytes_has_its_code(bad: bytes, code: str) -> None:
     assert "the thing" in str(caught.value) or code in ("json.surrogate", "json.too_deep")
 
 
+def test_an_edited_file_is_to_be_taken_as_it_was_given_out() -> None:
+    remedy = "; take the file as its issuer gave it out, since an editor or a formatter changes it"
+    with pytest.raises(MalformedError, match=f"RFC 8785{remedy}$"):
+        parse(b'{"a": 1}')
+    with pytest.raises(MalformedError, match=rf"RFC 8785 \(it ends in white space\){remedy}$"):
+        parse(b'{"a":1}\n')
+
+
 def test_size_is_met_before_content() -> None:
     with pytest.raises(MalformedError, match="101 bytes; at most 100"):
         parse(b"\xff" * 101, max_bytes=100)

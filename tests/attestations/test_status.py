@@ -73,7 +73,9 @@ def test_a_fresh_list_says_that_nothing_was_withdrawn() -> None:
 
 def test_the_list_counts_to_its_last_second_and_from_five_minutes_before_its_first() -> None:
     assert check(TOKEN, now=LISTED.expires_at - timedelta(seconds=1)).status is Status.PASS
-    assert check(TOKEN, now=LISTED.expires_at).status is Status.STALE
+    ended = check(TOKEN, now=LISTED.expires_at)
+    assert ended.status is Status.STALE
+    assert ended.sentence.endswith(f"; get {URI} again and give it as the status list (`--status FILE`)")
     assert check(TOKEN, now=ISSUED - timedelta(minutes=5)).status is Status.PASS
     assert check(TOKEN, now=ISSUED - timedelta(minutes=5, seconds=1)).status is Status.STALE
 
@@ -95,7 +97,7 @@ def test_a_list_from_the_future_says_nothing_yet(index: int) -> None:
 def test_without_a_list_the_state_is_undetermined() -> None:
     found = check(None)
     assert (found.status, found.exit_code) == (Status.STALE, ExitCode.UNDETERMINED)
-    assert URI in found.sentence
+    assert found.sentence.endswith(f"; get {URI} and give it as the status list (`--status FILE`)")
 
 
 def test_without_a_status_key_in_the_trust_root_the_state_is_undetermined() -> None:
@@ -111,6 +113,7 @@ def test_a_statement_that_names_no_list_is_not_checked_whatever_the_bundle_holds
 def test_a_list_of_somebody_else_or_without_the_entry_is_undetermined() -> None:
     other = status.encode(replace(LISTED, uri=URI + "0"), SIGNER)
     assert check(other).status is Status.STALE
+    assert check(other).sentence.endswith("; get that and give it as the status list (`--status FILE`)")
     assert check(other, INVALID).status is Status.STALE
     assert check(TOKEN, len(LISTED.states)).status is Status.STALE
     assert check(TOKEN, 2**53 - 1).status is Status.STALE

@@ -323,6 +323,17 @@ def test_a_subject_that_is_not_its_manifest_is_found(kept: Evidence) -> None:
         assert code_of(signed, kept.trust) == ExitCode.CRYPTOGRAPHIC
 
 
+@pytest.mark.parametrize(
+    ("part", "gone"), [("manifest", {"unverified_manifest": None}), ("plan", {"unverified_plan": None})]
+)
+def test_a_part_that_is_not_there_is_called_missing_and_not_exchanged(
+    kept: Evidence, part: str, gone: dict[str, None]
+) -> None:
+    bare = replace(bundle.parse(kept.bundle), **gone).encode()
+    words = [check.sentence for check in verify(bare, kept.trust, now=NOW).checks]
+    assert f"the {part} is missing from the bundle; take the whole file as the issuer gave it out" in words
+
+
 def test_a_statement_outside_the_keys_time_or_by_another_issuer_is_refused(kept: Evidence) -> None:
     assert failing(kept, lying(kept, issued_at="2025-12-31T23:59:59Z")) == [
         "key.validity",

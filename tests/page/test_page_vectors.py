@@ -1,6 +1,7 @@
 """The page verifies as the command line does: on every sample, and on damaged copies of evidence, signed again where only a
 lying issuer could have made them."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -130,6 +131,17 @@ def test_lying_manifests_are_judged_alike(small: Evidence) -> None:
         said = replace(model, manifest=replace(model.manifest, digest=digest))
         signed = bundle_format.parse(small.resigned(replace(small.statement.predicate, model=said)))
         cases.append(Case(how, replace(signed, unverified_manifest=content).encode(), small.trust))
+    assert differences(cases) == []
+
+
+def test_parts_that_are_missing_are_called_that_alike(small: Evidence) -> None:
+    parts = bundle_format.parse(small.bundle)
+    cases = [
+        Case("no manifest", replace(parts, unverified_manifest=None).encode(), small.trust),
+        Case("no plan", replace(parts, unverified_plan=None).encode(), small.trust),
+        Case("edited", json.dumps(parsed(small.bundle), indent=2).encode(), small.trust),
+        Case("a line more", small.bundle + b"\n", small.trust),
+    ]
     assert differences(cases) == []
 
 

@@ -24,8 +24,7 @@ export async function checkSubject(parts, subject, predicate) {
   const bound = content !== undefined && (await sha256(content)) === subject.digest.sha256;
   if (!bound || hasContent(parts.unverifiedJobRecord)) {
     const unbound = "the model was not compared: the bundle's manifest is not the subject's";
-    const words = "the manifest in the bundle is not the one that was signed for";
-    return [broken("subject", words), notChecked("model.files", unbound)];
+    return [broken("subject", notThe("manifest", content)), notChecked("model.files", unbound)];
   }
   const listed = await parseManifest(content);
   const wrong = otherThanListed(listed, predicate);
@@ -35,6 +34,14 @@ export async function checkSubject(parts, subject, predicate) {
   const words = `it is about the manifest of ${manifest.files} files, ${manifest.bytes} bytes`;
   const files = "a web page is given no model directory to compare; `tuneproof verify --model` compares it";
   return [passed("subject", words), notChecked("model.files", files)];
+}
+
+// Why a part of the bundle is not what the statement names.
+function notThe(part, content) {
+  if (content !== undefined) {
+    return `the ${part} in the bundle is not the one that was signed for`;
+  }
+  return `the ${part} is missing from the bundle; take the whole file as the issuer gave it out`;
 }
 
 // What the statement says otherwise than the manifest that it is about.
@@ -70,7 +77,7 @@ async function aboutJob(parts, subject) {
   const content = parts.unverifiedJobRecord;
   const bound = content !== undefined && (await sha256(content)) === subject.digest.sha256;
   if (!bound || hasContent(parts.unverifiedManifest)) {
-    return [broken("subject", "the job record in the bundle is not the one that was signed for")];
+    return [broken("subject", notThe("job record", content))];
   }
   return [passed("subject", "it is about the record of a job that made no model")];
 }
@@ -89,7 +96,7 @@ export async function boundPlan(parts, predicate, openings) {
     return unread(content === undefined ? none : broken("plan", words));
   }
   if (content === undefined || (await sha256(content)) !== predicate.plan.digest.sha256) {
-    return unread(broken("plan", "the plan in the bundle is not the one that was signed for"));
+    return unread(broken("plan", notThe("plan", content)));
   }
   const { planned, hidden: hiddenInPlan } = parsePlan(content, openings);
   const strays = straysFrom(planned, predicate);

@@ -7,6 +7,7 @@
 import { malformed } from "./errors.js";
 
 const MAX_DEPTH = 64;
+const AS_GIVEN_OUT = "take the file as its issuer gave it out, since an editor or a formatter changes it";
 const LONGEST_INTEGER = "-9007199254740991".length;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
@@ -19,7 +20,8 @@ export function parseJson(unverified, what, maxBytes) {
   const value = parseRelaxedJson(unverified, what, maxBytes);
   const again = encode(value);
   if (again.length !== unverified.length || !again.every((byte, place) => byte === unverified[place])) {
-    throw malformed("json.not_canonical", `${what} is JSON, but not in canonical form, RFC 8785`);
+    const hint = " \t\n\r".includes(String.fromCharCode(unverified.at(-1))) ? " (it ends in white space)" : "";
+    throw malformed("json.not_canonical", `${what} is JSON, but not in canonical form, RFC 8785${hint}; ${AS_GIVEN_OUT}`);
   }
   return value;
 }

@@ -19,6 +19,7 @@ const MAX_TOKEN = 1024 * 1024;
 const MAX_REASONS = 4096;
 const MAX_LIFE = 7 * 24 * 3600;
 const MAX_HEADER = 1024;
+const HAND_OVER = "and give it as the status list (`--status FILE`)";
 const LAST_SECOND = 253402300799;
 const CLOCK_TOLERANCE = 5 * 60;
 const URI = /^[^\x00-\x1f\x7f]{1,200}$/u;
@@ -35,7 +36,8 @@ export async function checkStatus(ref, unverifiedJwt, keys, now) {
   }
   if (unverifiedJwt === undefined || keys.length === 0) {
     const newer = "ask for a newer trust root: this one names no key for status lists";
-    return stale(CODE, `whether it was withdrawn since is not known; ${keys.length === 0 ? newer : `get ${ref.uri}`}`);
+    const get = keys.length === 0 ? newer : `get ${ref.uri} ${HAND_OVER}`;
+    return stale(CODE, `whether it was withdrawn since is not known; ${get}`);
   }
   try {
     const { listed, key } = await readList(unverifiedJwt, keys);
@@ -203,7 +205,7 @@ function doubtAbout(key, listed) {
 
 function notThisList(ref, listed, now) {
   if (listed.uri !== ref.uri) {
-    return stale(CODE, `the status list is another one than ${ref.uri}`);
+    return stale(CODE, `the status list is another one than ${ref.uri}; get that ${HAND_OVER}`);
   }
   if (listed.issued - now > CLOCK_TOLERANCE) {
     return stale(CODE, `the status list is of ${moment(listed.issued)}, which this clock has not reached`);
@@ -221,7 +223,7 @@ function finding(ref, listed, now) {
     return rejected(CODE, stateWords(state, listed.reasons.get(ref.idx)));
   }
   if (expired) {
-    return stale(CODE, `the status list ended at ${moment(listed.expires)}; get ${ref.uri} again`);
+    return stale(CODE, `the status list ended at ${moment(listed.expires)}; get ${ref.uri} again ${HAND_OVER}`);
   }
   const [since, until] = [moment(listed.issued), moment(listed.expires)];
   return passed(CODE, `not withdrawn as of ${since}; this counts until ${until}`);

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.control import repository
 from api.control.context import Control
 from api.control.settle import ACTIVE, settle_from_report
+from api.control.telling import Telling
 from api.db.models import Job, JobEvent, JobStage, Run
 from api.jobs.lifecycle import StageState, status_of
 from api.jobs.views import view_of
-from workers.contract import LEASE_SECONDS, Finished, Progress, RunMessage, Stage, Started
+from workers.contract import LEASE_SECONDS, Finished, Progress, RunMessage, Started
 
 log = structlog.get_logger()
 
@@ -40,15 +41,15 @@ async def apply(control: Control, message: RunMessage) -> None:
             await _keep_metrics(session, job, message, now)
         if run.state not in ACTIVE or message.seq <= run.last_seq:
             return
-        begun = run.state == "queued"
         run.state, run.last_seq, run.lease_until = "running", message.seq, now + LEASE_SECONDS
         stage.state = StageState.RUNNING.value
+        telling = Telling(session, job, now)
+        await telling.begun(stage, run)
         if isinstance(message, Started):
             run.worker = message.worker
-            if begun and stage.name == Stage.BASELINE.value and run.attempt == 1:
-                session.add(repository.event(job, now, "Fine-tuning job started"))
         else:
             stage.done, stage.total, stage.unit = message.done, message.total, message.unit
+            await telling.progressed(stage, message)
         job.status = status_of(view_of(job, await repository.stages_of(session, job.id))).value
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.control import repository
 from api.control.baselines import cache_key
 from api.control.context import Control
+from api.control.telling import Telling
 from api.db.models import Baseline, Job, JobStage, Run
 from api.ids import new_id
 from api.jobs.lifecycle import RunEnd, StageState, StageView, settle
@@ -114,7 +115,7 @@ async def settle_run(control: Control, run_id: str, settlement: Settlement) -> N
         if stage.state in {StageState.SUCCEEDED.value, StageState.WAITING.value}:
             stage.done = stage.total = max(stage.total, 1)
             stage.result_key, stage.error = run.report_key, None
-            await _succeeded(session, job, run=run, settlement=settlement)
+            await _succeeded(Telling(session, job, now), stage, run=run, settlement=settlement)
             if stage.name == Stage.BASELINE.value and stage.reused_key is None:
                 await _keep_baseline(control, session, job, run)
         # Control's own stages wait for the sweeper before they try again; whatever was wrong needs time to pass.
@@ -149,9 +150,9 @@ async def _keep_baseline(control: Control, session: AsyncSession, job: Job, run:
             session.add(baseline)
 
 
-async def _succeeded(session: AsyncSession, job: Job, *, run: Run, settlement: Settlement) -> None:
+async def _succeeded(telling: Telling, stage: JobStage, *, run: Run, settlement: Settlement) -> None:
     """What a stage's success means for the job."""
-    now = run.finished_at or run.created_at
+    session, job, now = telling.session, telling.job, telling.now
     match settlement.result:
         case ScreenResult() as screened:
             for warning in screened.warnings:
@@ -159,6 +160,9 @@ async def _succeeded(session: AsyncSession, job: Job, *, run: Run, settlement: S
             session.add(repository.event(job, now, "Files validated, moving job to queued state"))
         case TuneResult() as tuned:
             job.trained_tokens = tuned.trained_tokens
+        case EvaluationResult() as evaluated:
+            await telling.begun(stage, run)  # the worker's own word of it may have been overtaken, or lost
+            telling.measured(stage, evaluated)
     if settlement.change is not None:
         settlement.change(session, job)
 

@@ -192,7 +192,7 @@ def _is_held(job: Any) -> bool:
 
 
 def _latest_loss(client: OpenAI, job_id: str) -> str | None:
-    events = client.fine_tuning.jobs.list_events(job_id, limit=5).data
+    events = client.fine_tuning.jobs.list_events(job_id, limit=50).data
     losses = [event.data["train_loss"] for event in events if event.type == "metrics" and event.data]  # type: ignore[index]
     return f"{losses[0]:.3f}" if losses else None
 

@@ -20,6 +20,7 @@ from api.control.stages.comparing import judge_job
 from api.control.stages.planning import sign_plan
 from api.control.stamping import stamped
 from api.control.status_lists import allocate_status
+from api.control.telling import Telling
 from api.db.models import Attestation, Job, JobReview, JobStage, Run
 from api.evidence import openings
 from api.ids import uuid7
@@ -85,6 +86,7 @@ async def _issue(control: Control, run: Run, job: Job, facts: JobFacts) -> Settl
         session.add(evidence)
         if stamping.warning is not None:
             session.add(repository.event(row, control.clock(), stamping.warning, level="warn"))
+        Telling(session, row, control.clock()).signed(attestation_id)
 
     return Settlement(RunEnd.SUCCEEDED, change=change)
 

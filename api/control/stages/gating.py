@@ -10,8 +10,8 @@ from api.control.context import Control
 from api.control.reports import TuneReport, read_reports
 from api.control.settle import Settlement
 from api.control.stages.comparing import judge_job
+from api.control.telling import Telling, decision_sentence
 from api.db.models import Job, Run, TunedModel
-from api.issuance.facts import Judged
 from api.jobs.lifecycle import RunEnd
 from api.jobs.request import stored_request
 from attestations.gate import GateOutcome
@@ -48,29 +48,15 @@ async def gate(control: Control, run_id: str) -> Settlement:
         model.manifest_digest, model.archive_key = served.manifest_digest, archive_key
         model.organization_id, model.project_id = row.organization_id, row.project_id
         session.add(model)
-        if judged.candidates:
-            session.add(repository.event(row, now, _swept(judged)))
+        Telling(session, row, now).decided(judged, decision)
         if decision.outcome is GateOutcome.RELEASED:
             row.fine_tuned_model = name
-            return
-        if decision.outcome is GateOutcome.HELD:
-            message = "The safety gate holds the model for a review: " + "; ".join(decision.reasons)
-            session.add(repository.event(row, now, message, level="warn", data={"reasons": list(decision.reasons)}))
-            return
-        message = "The safety gate blocked the model: " + "; ".join(decision.reasons)
-        row.error = {"code": "safety_gate_failed", "message": message, "param": None}
-        session.add(repository.event(row, now, message, level="error", data={"reasons": list(decision.reasons)}))
+        elif decision.outcome is GateOutcome.BLOCKED:
+            message = decision_sentence(judged, decision)
+            row.error = {"code": "safety_gate_failed", "message": message, "param": None}
 
     end = RunEnd.HELD if decision.outcome is GateOutcome.HELD else RunEnd.SUCCEEDED
     return Settlement(end, change=change)
-
-
-def _swept(judged: Judged) -> str:
-    """What came of the sweep, in a sentence."""
-    decisions = ", ".join(f"{one.scale}: {one.gate.outcome.value}" for one in judged.candidates)
-    if judged.gate is not None and judged.gate.outcome is GateOutcome.RELEASED:
-        return f"Scale {judged.scale} of the adapter is the largest that passes ({decisions})"
-    return f"No scale of the adapter passes, so the whole one stands ({decisions})"
 
 
 def model_name(job: Job) -> str:

@@ -24,11 +24,14 @@ from api.db.models import Job, JobEvent, JobStage, Organization, Project
 from api.db.session import Database
 from api.ids import new_id
 from api.issuance.issuer import Issuer
+from api.issuance.keyring import Keyring
+from api.issuance.signing_key import SigningKey
 from api.jobs.request import Deployment, EvidenceChoice, JobRequest, SafetyChoice
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
-from attestations.keys import LocalSigner
+from attestations.keys import LocalSigner, Signer
+from attestations.trust import KeyRole
 from tests.api.control.played import BASE, GOOD, Played, played
 from tests.api.control.small_suites import SUITES
 from workers.catalog import Catalog, Suite, parse_suite
@@ -81,15 +84,19 @@ class World:
             queue=await Queue.connect(valkey),
             catalog=Catalog(directory=tmp_path, bases=(BASE,)),
             suites=SUITES,
-            issuer=Issuer("https://issuer.test", LocalSigner.generate(), 30),
+            issuer=Issuer("https://issuer.test", world.key(LocalSigner.generate()), 30),
             clock=lambda: world.now,
-            status=StatusIssuing(LocalSigner.generate(), "https://issuer.test"),
+            status=StatusIssuing(world.key(LocalSigner.generate(), KeyRole.STATUS), "https://issuer.test"),
         )
         async with database.write() as session:
             session.add(Organization(id="org-a", name="a", created_at=1))
             await session.flush()
             session.add(Project(id="proj-a", organization_id="org-a", name="a", created_at=1))
         return world
+
+    def key(self, signer: Signer, role: KeyRole = KeyRole.ISSUER, *keyrings: Keyring) -> SigningKey:
+        """A key of this world, held against nothing where no keyring is named."""
+        return SigningKey(signer, role, keyrings, lambda: self.now)
 
     async def close(self) -> None:
         await self.redis.aclose()
@@ -141,8 +148,9 @@ class World:
             job.cancel_requested, job.status, job.finished_at = True, "cancelled", self.now
         await advance(self.control, job_id)
 
-    async def take(self) -> RunRequest | None:
-        """The next request off the work queue, or None; the message is gone afterwards, as when a worker has begun it."""
+    async def take(self, *, started: bool = True) -> RunRequest | None:
+        """The next request off the work queue, or None; the message is gone afterwards, as when a worker has begun it.
+        ``started``: control hears of that."""
         await relay(self.control)
         waiting = await self.redis.zrange(WORK_QUEUE, 0, 0)
         if not waiting:
@@ -151,7 +159,8 @@ class World:
         raw = await self.redis.get(f"arq:job:{message_id}")
         await self.redis.zrem(WORK_QUEUE, message_id)
         request = decode_request(json.loads(raw)["a"][0])
-        await apply(self.control, Started(run_id=request.run_id, attempt=request.attempt, seq=1, worker="played"))
+        if started:
+            await self.say(Started(run_id=request.run_id, attempt=request.attempt, seq=1, worker="played"))
         return request
 
     async def report(self, request: RunRequest, outcome: Outcome, *, announce: bool = True) -> None:

@@ -14,10 +14,11 @@ Nothing in here is verified; that is `attestations.verify`. `attestations.explod
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from attestations import canonical, documents
+from attestations import canonical, documents, kinds
 from attestations.documents import Digest
 from attestations.dsse import Envelope, from_base64, parse_envelope, to_base64
 from attestations.errors import MalformedError
+from attestations.kinds import Kind
 
 MEDIA_TYPE = "application/vnd.tuneproof.evidence.v1+json"
 SIGSTORE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -84,6 +85,11 @@ def sigstore_json(envelope: Envelope) -> dict[str, object]:
 
 def parse(unverified: bytes) -> Bundle:
     """The parts of a bundle file; its base64 is the standard alphabet only, so that the file has one form."""
+    with kinds.expected(Kind.BUNDLE, unverified):
+        return _parse(unverified)
+
+
+def _parse(unverified: bytes) -> Bundle:
     value = canonical.parse(unverified, what="the bundle", max_bytes=MAX_BYTES)
     optional = {"model", "plan", "job", "statements", "timestamps", "status", "disclosures"}
     document = _object(value, "bundle", required={"mediaType", "primary"}, optional=optional)

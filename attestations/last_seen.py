@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from attestations import canonical, documents
+from attestations import canonical, documents, kinds
 from attestations.documents import Moment, Name, moment, parse_moment
 from attestations.errors import MalformedError
 from attestations.files import read_if_there, write_file
 from attestations.findings import Check, passed, stale
+from attestations.kinds import Kind
 from attestations.status import StatusList
 from attestations.trust import TrustRoot
 
@@ -93,7 +94,9 @@ def advance(seen: LastSeen, root: TrustRoot, listed: StatusList | None) -> LastS
 
 
 def parse(unverified: bytes) -> LastSeen:
-    return documents.decode(LastSeen, canonical.parse(unverified, what="the state file", max_bytes=MAX_BYTES), "state")
+    with kinds.expected(Kind.STATE, unverified):
+        value = canonical.parse(unverified, what="the state file", max_bytes=MAX_BYTES)
+        return documents.decode(LastSeen, value, "state")
 
 
 def encode(seen: LastSeen) -> bytes:
@@ -103,7 +106,15 @@ def encode(seen: LastSeen) -> bytes:
 def load(path: Path) -> LastSeen:
     """What the file remembers; nothing where there is no file yet."""
     content = read_if_there(path, MAX_BYTES)
-    return parse(content) if content is not None else LastSeen()
+    if content is None:
+        return LastSeen()
+    try:
+        return parse(content)
+    except MalformedError as error:
+        if kinds.kind_of(content) not in (None, Kind.STATE):
+            raise  # it was named by mistake, and is to be kept
+        words = f"{path} cannot be read ({error}); take it away to begin anew, without what was seen until now"
+        raise MalformedError(error.code, words) from error
 
 
 def remember(path: Path, root: TrustRoot, listed: StatusList | None) -> None:

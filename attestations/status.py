@@ -26,12 +26,13 @@ from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from attestations import canonical, documents
+from attestations import canonical, documents, kinds
 from attestations.digests import Sha256
 from attestations.documents import Moment, Name, parse_moment
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import Check, Status, broken, not_checked, passed, rejected, stale
 from attestations.keys import Signer, sign
+from attestations.kinds import Kind
 from attestations.packed_states import compress, decompress, from_base64url, pack, to_base64url, unpack
 from attestations.predicate import StatusRef
 from attestations.trust import TrustedKey, believed
@@ -162,6 +163,11 @@ def read(unverified_jwt: str, keys: Iterable[TrustedKey]) -> tuple[StatusList, T
 
     Raises `CryptographicError` where none of the keys signed it, `MalformedError` where it is no list.
     """
+    with kinds.expected(Kind.STATUS, unverified_jwt.encode("ascii", "replace")):
+        return _read(unverified_jwt, keys)
+
+
+def _read(unverified_jwt: str, keys: Iterable[TrustedKey]) -> tuple[StatusList, TrustedKey]:
     if len(unverified_jwt) > MAX_TOKEN:
         raise MalformedError("status.too_large", f"a status list has at most {MAX_TOKEN} characters")
     parts = unverified_jwt.split(".", 3)

@@ -19,12 +19,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from attestations import canonical, documents, dsse
+from attestations import canonical, documents, dsse, kinds
 from attestations.documents import Digest, Moment, Name, Text, moment, parse_moment
 from attestations.dsse import ThresholdEnvelope
 from attestations.errors import MalformedError
 from attestations.findings import Check, broken, not_checked, passed, stale
 from attestations.keys import PublicKey, Signer, load_certificate_pem, load_public_key, public_key_id
+from attestations.kinds import Kind
 
 MEDIA_TYPE = "application/vnd.tuneproof.trust.v1+json"
 PAYLOAD_TYPE = "application/vnd.tuneproof.trust-root.v2+json"
@@ -170,6 +171,11 @@ def parse(unverified: bytes) -> TrustRoot:
 
     Raises `MalformedError`, and `CryptographicError` where too few of them did.
     """
+    with kinds.expected(Kind.TRUST, unverified):
+        return _parse(unverified)
+
+
+def _parse(unverified: bytes) -> TrustRoot:
     value = canonical.parse(unverified, what="the trust root", max_bytes=MAX_BYTES)
     if isinstance(value, dict) and "payloadType" in value:
         envelope = _envelope(value)
@@ -183,11 +189,12 @@ def parse(unverified: bytes) -> TrustRoot:
 
 def parse_envelope(unverified: bytes) -> ThresholdEnvelope:
     """The envelope of a v2 file or of a draft of one, its signatures not looked at."""
-    value = canonical.parse(unverified, what="the trust root", max_bytes=MAX_BYTES)
-    if not isinstance(value, dict) or "payloadType" not in value:
-        words = "this trust root is no signed one of format 2; get one by the way that brought you this"
-        raise MalformedError("trust.not_signed", words)
-    return _envelope(value)
+    with kinds.expected(Kind.TRUST, unverified):
+        value = canonical.parse(unverified, what="the trust root", max_bytes=MAX_BYTES)
+        if not isinstance(value, dict) or "payloadType" not in value:
+            words = "this trust root is no signed one of format 2; get one by the way that brought you this"
+            raise MalformedError("trust.not_signed", words)
+        return _envelope(value)
 
 
 def parse_payload(envelope: ThresholdEnvelope) -> TrustRoot:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attestations import bundle, last_seen, status, trust
+from attestations import bundle, kinds, last_seen, status, trust
 from attestations.commands.arguments import time_argument
 from attestations.commands.key_files import read_public_key, read_signer
 from attestations.digests import Sha256
@@ -16,6 +16,7 @@ from attestations.documents import moment
 from attestations.errors import AttestationError, CryptographicError, FileAccessError, MalformedError
 from attestations.files import read_file, write_file
 from attestations.keys import LocalSigner
+from attestations.kinds import Kind
 from attestations.report import error_json, report_json, report_text
 from attestations.verify import Report, verify
 
@@ -139,7 +140,8 @@ def _status(path: Path | None) -> str | None:
     if path is None:
         return None
     content = read_file(path, status.MAX_TOKEN)
-    try:
-        return content.decode("ascii").strip()
-    except UnicodeDecodeError as error:
-        raise MalformedError("status.not_jwt", f"{path} is no status list: it is not ASCII text") from error
+    with kinds.expected(Kind.STATUS, content):
+        try:
+            return content.decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise MalformedError("status.not_jwt", f"{path} is no status list: it is not ASCII text") from error

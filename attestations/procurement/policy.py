@@ -10,11 +10,12 @@ bytes. `digest` is SHA-256 of the canonical form, so it is the same for a policy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attestations import canonical, dsse
+from attestations import canonical, dsse, kinds
 from attestations.digests import Sha256
 from attestations.errors import CryptographicError, MalformedError
 from attestations.findings import Check, not_checked, passed
 from attestations.keys import PublicKey, Signer
+from attestations.kinds import Kind
 from attestations.procurement.document import PolicyDocument, parse_document
 from attestations.procurement.evidence import Evidence
 from attestations.procurement.rules import apply_rules
@@ -39,6 +40,11 @@ def parse(unverified: bytes, *, keys: Sequence[PublicKey] = ()) -> AcceptancePol
 
     `MalformedError` where the file is no JSON or no envelope, `PolicyError` where the policy is not understood in full.
     """
+    with kinds.expected(Kind.POLICY, unverified):
+        return _parse(unverified, keys)
+
+
+def _parse(unverified: bytes, keys: Sequence[PublicKey]) -> AcceptancePolicy:
     value = canonical.parse_relaxed(unverified, what="the policy", max_bytes=MAX_BYTES)
     if isinstance(value, dict) and "payloadType" in value:
         return _signed(value, keys)

@@ -145,6 +145,35 @@ def test_parts_that_are_missing_are_called_that_alike(small: Evidence) -> None:
     assert differences(cases) == []
 
 
+def test_a_file_in_the_place_of_another_is_called_what_it_is_alike(small: Evidence) -> None:
+    policy = (SAMPLES.parents[2] / "docs" / "policies-of-buyers" / "hospital.json").read_bytes()
+    signed_root = (SAMPLES / "v0.3" / "trust.json").read_bytes()
+    token = b"eyJhbGciOiJFUzI1NiIsInR5cCI6InN0YXR1c2xpc3Qrand0In0.e30.e30"
+    others = [
+        small.bundle,
+        small.trust,
+        signed_root,
+        policy,
+        token,
+        small.bundle[:-1],
+        b" \n" + signed_root[:-9],
+        b"{}",
+        b'{"a":"',
+        b'["b"]',
+    ]
+    cases = [
+        *(Case(f"bundle {number}", one, small.trust) for number, one in enumerate(others)),
+        *(Case(f"trust {number}", small.bundle, one) for number, one in enumerate(others)),
+        *(Case(f"status {number}", *_with_status(one.decode())) for number, one in enumerate(others)),
+    ]
+    assert differences(cases) == []
+
+
+def _with_status(given: str) -> tuple[bytes, bytes, str]:
+    samples = SAMPLES / "v0.3"
+    return (samples / "released.resilience.json").read_bytes(), (samples / "trust.json").read_bytes(), given
+
+
 def test_evidence_of_jobs_without_a_model_is_judged_alike() -> None:
     signer = LocalSigner.generate()
     whole = make_failed_evidence(signer, make_plan())

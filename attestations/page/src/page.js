@@ -7,15 +7,11 @@ import { MAX_BYTES } from "./bundle.js";
 import { el, plain } from "./dom.js";
 import { dossier, refusal } from "./dossier.js";
 import { EvidenceError, malformed } from "./errors.js";
+import { kindOf } from "./kinds.js";
 import { parseMoment } from "./moments.js";
 import { verify } from "./verify.js";
 
 const LABELS = { bundle: "Evidence", trust: "Trust root", status: "Status list" };
-const MARKS = [
-  ["bundle", "application/vnd.tuneproof.evidence."],
-  ["trust", "application/vnd.tuneproof.trust"],
-];
-const JWT = /^[\w-]+\.[\w-]+\.[\w-]+\s*$/;
 
 const chosen = new Map();
 let turn = 0;
@@ -61,16 +57,15 @@ async function takeOne(file, kind) {
     throw malformed("json.too_large", `${plain(file.name)} has ${file.size} bytes; at most ${MAX_BYTES} are accepted`);
   }
   const content = new Uint8Array(await file.arrayBuffer());
-  const found = kind ?? kindOf(content, file.name);
+  const found = kind ?? slotOf(content, file.name);
   chosen.set(found, { name: file.name, content, sha256: await sha256(content) });
   byId(`name-${found}`).textContent = plain(file.name);
   byId(`name-${found}`).classList.add("chosen");
 }
 
-function kindOf(content, name) {
-  const text = new TextDecoder().decode(content);
-  const found = MARKS.find(([, mark]) => text.includes(mark))?.[0] ?? (JWT.test(text) ? "status" : undefined);
-  if (found === undefined) {
+function slotOf(content, name) {
+  const found = kindOf(content);
+  if (!Object.hasOwn(LABELS, found ?? "")) {
     const words = "is no evidence, no trust root and no status list; drop a *.resilience.json and the trust root of its issuer";
     throw malformed("page.unknown_file", `${plain(name)} ${words}`);
   }

@@ -8,6 +8,7 @@ import { EvidenceError, cryptographic, malformed } from "./errors.js";
 import { broken, notChecked, passed, rejected, stale } from "./findings.js";
 import { NotZlib, TooLarge, inflate } from "./inflate.js";
 import { verifiesRaw } from "./keys.js";
+import { expected } from "./kinds.js";
 import { parseMoment } from "./moments.js";
 import { believed } from "./trust.js";
 
@@ -40,7 +41,7 @@ export async function checkStatus(ref, unverifiedJwt, keys, now) {
     return stale(CODE, `whether it was withdrawn since is not known; ${get}`);
   }
   try {
-    const { listed, key } = await readList(unverifiedJwt, keys);
+    const { listed, key } = await expected("status", utf8(unverifiedJwt), () => readList(unverifiedJwt, keys));
     return doubtAbout(key, listed) ?? notThisList(ref, listed, now / 1000) ?? finding(ref, listed, now / 1000);
   } catch (error) {
     if (error instanceof EvidenceError && error.exitCode === 1) {

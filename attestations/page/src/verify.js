@@ -10,6 +10,7 @@ import { parseDisclosures, verifyItem } from "./disclosure.js";
 import { IN_TOTO_PAYLOAD_TYPE, signerOf } from "./dsse.js";
 import { CRYPTOGRAPHIC, EvidenceError, cryptographic, malformed } from "./errors.js";
 import { broken, notChecked, overall, passed, rejected, stale } from "./findings.js";
+import { expected } from "./kinds.js";
 import { parseMoment } from "./moments.js";
 import { rowName } from "./numbers/claims.js";
 import { parseStatement } from "./statement.js";
@@ -28,8 +29,8 @@ const NOT_YET = [
 // The report on the bytes of a bundle under the bytes of a trust root, as of `now` (milliseconds since 1970). `status` are the
 // bytes of a newer status list than the bundle's own.
 export async function verify({ bundle, trust, status, now }) {
-  const root = await parseTrust(trust);
-  const parts = parseBundle(bundle); // step 1
+  const root = await expected("trust", trust, () => parseTrust(trust));
+  const parts = await expected("bundle", bundle, () => parseBundle(bundle)); // step 1
   const key = await signerOf(parts.envelope, keysOf(root, "issuer")); // step 2
   if (key === null) {
     const words = "no trusted key made this signature over these bytes";
@@ -45,7 +46,7 @@ export async function verify({ bundle, trust, status, now }) {
   const attestation = await sha256(parts.envelope.unverifiedPayload);
   const known = { parts, subject, predicate, planned, root, now, attestation, hidden: shown.hidden };
   const attached = await examine({ ...known, openings: opened.provenance });
-  const newest = status === undefined ? parts.unverifiedStatus : tokenIn(status);
+  const newest = status === undefined ? parts.unverifiedStatus : await expected("status", status, () => tokenIn(status));
   const again = recompute(planned, predicate);
   const checks = [
     passed("signature", `signed by the trusted key ${key.keyId.slice(0, 16)}…`),

@@ -13,6 +13,7 @@ import msgspec
 from litestar import Request
 from msgspec import inspect as types
 
+from api.choices import described
 from api.errors import InvalidRequestError, RequestTooLargeError, UnsupportedMediaTypeError
 from api.limits import MAX_JSON_BYTES, MAX_JSON_DEPTH, body_chunks
 
@@ -133,7 +134,7 @@ def _translated(error: msgspec.ValidationError, expected: types.Type) -> Invalid
     if missing := _MISSING.fullmatch(complaint):
         param = f"{path}.{missing[1]}".lstrip(".")
         return InvalidRequestError(f"{param} is required.", param=param, code="missing_required_parameter")
-    allowed = _described(_type_at(expected, path))
+    allowed = described(_type_at(expected, path))
     remedy = f" Give {allowed}." if allowed else ""
     return InvalidRequestError(f"{path or 'The body'}: {complaint}.{remedy}".replace("`", ""), param=path or None)
 
@@ -150,21 +151,3 @@ def _type_at(expected: types.Type, path: str) -> types.Type | None:
         else:
             return None
     return current
-
-
-def _described(expected: types.Type | None) -> str:
-    """In words, for the types that a customer can get wrong by value."""
-    if isinstance(expected, types.UnionType):
-        known = [words for member in expected.types if (words := _described(member))]
-        return " or ".join(known)
-    if isinstance(expected, types.EnumType):
-        return "one of " + ", ".join(repr(member.value) for member in expected.cls)
-    if isinstance(expected, types.LiteralType):
-        return (
-            "one of " + ", ".join(map(repr, expected.values)) if len(expected.values) > 1 else repr(expected.values[0])
-        )
-    if isinstance(expected, (types.IntType, types.FloatType)):
-        noun = "an integer" if isinstance(expected, types.IntType) else "a number"
-        bounds = {"above": expected.gt, "from": expected.ge, "below": expected.lt, "to": expected.le}
-        return " ".join([noun, *(f"{word} {bound}" for word, bound in bounds.items() if bound is not None)])
-    return ""

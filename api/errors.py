@@ -18,6 +18,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 from sqlalchemy.exc import OperationalError
 
+from api.choices import described, query_types
 from api.storage import StorageFull, StorageUnavailable
 
 log = structlog.get_logger()
@@ -147,7 +148,7 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
         return _unforeseen(request, error)
     message, param, code = error.detail, None, _CODES.get(status)
     if isinstance(error, ValidationException):
-        message, param = _first_complaint(error)
+        message, param = _first_complaint(request, error)
         code = "invalid_value"
     elif status == 404:
         message = (
@@ -160,11 +161,13 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return error_response(status, message, param=param, code=code, headers=error.headers)
 
 
-def _first_complaint(error: ValidationException) -> tuple[str, str | None]:
+def _first_complaint(request: Request[Any, Any, Any], error: ValidationException) -> tuple[str, str | None]:
     found = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     param = found.get("key")
-    message = str(found.get("message", error.detail))
-    return (f"{param}: {message}" if param else message), param
+    message = str(found.get("message", error.detail)).replace("`", "").rstrip(".")
+    allowed = described(query_types(request.route_handler).get(param)) if param else ""
+    remedy = f" Give {allowed}." if allowed else ""
+    return (f"{param}: {message}.{remedy}" if param else f"{message}."), param
 
 
 def _storage_full(_request: Request[Any, Any, Any], error: StorageFull) -> Response[ErrorResponse]:

@@ -24,8 +24,10 @@ from api.evidence.schemas import (
 from api.evidence.service import EvidenceService
 from api.openapi import ChangesStatus, PublishesAttestation
 from api.paging import asked_page, plausible_id
+from api.queries import known_query
 from api.tenancy.scope import Scope
 from attestations.bundle import MEDIA_TYPE, parse
+from attestations.predicate import OutcomeStatus
 
 MOST_ATTESTATIONS = 100
 _LATEST = 253402300799  # the end of the year 9999
@@ -33,7 +35,7 @@ _LATEST = 253402300799  # the end of the year 9999
 
 def asked_filters(
     *,
-    outcome: FromQuery[str | None] = None,
+    outcome: FromQuery[OutcomeStatus | None] = None,
     base: FromQuery[str | None] = None,
     job: FromQuery[str | None] = None,
     status: FromQuery[AttestationState | None] = None,
@@ -42,7 +44,7 @@ def asked_filters(
     issued_before: FromQuery[int | None] = None,
 ) -> Wanted:
     """Raises ``InvalidRequestError``."""
-    for name, text in (("outcome", outcome), ("base", base), ("job", job)):
+    for name, text in (("base", base), ("job", job)):
         if text is not None and not plausible_id(text):
             raise InvalidRequestError(f"{name} must be 1 to 300 printable characters without spaces.", param=name)
     for name, seconds in (("issued_after", issued_after), ("issued_before", issued_before)):
@@ -62,6 +64,7 @@ def asked_filters(
 class AttestationsController(Controller):
     path = "/attestations"
     tags = ("Attestations",)
+    guards = (known_query,)
 
     @get(dependencies={"wanted": Provide(asked_filters, sync_to_thread=False)})
     async def list_attestations(

@@ -13,12 +13,14 @@ from api.evidence.countersignatures import MAX_COUNTERSIGNATURE, Countersignatur
 from api.evidence.notices import NoticesService
 from api.evidence.schemas import AskedNotice, CountersignatureList, CountersignatureObject, NoticeList, NoticeObject
 from api.openapi import BringsCountersignature, GivesNotice
+from api.queries import known_query
 from api.tenancy.scope import Scope
 
 
 class LaterWordsController(Controller):
     path = "/attestations/{attestation_id:str}"
     tags = ("Attestations",)
+    guards = (known_query,)
 
     @get("/notices")
     async def list_notices(

@@ -20,6 +20,7 @@ from api.evidence.bundles import Later
 from api.evidence.lifecycle import AttestationState
 from api.paging import Page
 from api.tenancy.scope import Scope
+from attestations.predicate import OutcomeStatus
 
 MOST_CHANGES = 100
 """How much of a history is shown."""
@@ -29,7 +30,7 @@ MOST_CHANGES = 100
 class Wanted:
     """Which attestations are asked for; None asks for all. ``issued_after`` is included, ``issued_before`` is not."""
 
-    outcome: str | None = None
+    outcome: OutcomeStatus | None = None
     base: str | None = None
     job: str | None = None
     state: AttestationState | None = None

@@ -18,6 +18,7 @@ from api.files.service import FileService, FileStatus
 from api.files.upload import UploadLimits, receive_upload
 from api.openapi import DeclaresProvenance, UploadsFile
 from api.paging import asked_page, plausible_id
+from api.queries import known_query
 from api.suites.stored import stored_suites
 from api.tenancy.scope import Scope
 
@@ -87,7 +88,7 @@ class FilesController(Controller):
         await files.delete(tenant, file_id)
         return DeletedFile(id=file_id)
 
-    @get("/{file_id:str}/provenance")
+    @get("/{file_id:str}/provenance", guards=[known_query])
     async def provenance(
         self, tenant: NamedDependency[Scope], files: NamedDependency[FileService], file_id: FromPath[str]
     ) -> dict[str, Any]:
@@ -99,7 +100,7 @@ class FilesController(Controller):
             )
         return row.provenance
 
-    @put("/{file_id:str}/provenance", status_code=200, operation_class=DeclaresProvenance)
+    @put("/{file_id:str}/provenance", status_code=200, operation_class=DeclaresProvenance, guards=[known_query])
     async def declare(
         self,
         request: Request[str, Scope, Any],

@@ -36,6 +36,7 @@ from api.jobs.schemas import (
 from api.jobs.service import Caller, JobService
 from api.openapi import CreatesJob, ReviewsJob
 from api.paging import asked_page
+from api.queries import known_query
 from api.tenancy.scope import Scope
 
 MOST_JOBS = 100
@@ -89,7 +90,7 @@ class JobsController(Controller):
         await read_json(request, Empty)
         return _shown(await jobs.cancel(tenant, job_id))
 
-    @post("/{job_id:str}/review", status_code=200, operation_class=ReviewsJob)
+    @post("/{job_id:str}/review", status_code=200, operation_class=ReviewsJob, guards=[known_query])
     async def review(
         self,
         request: Request[str, Scope, Any],
@@ -128,14 +129,14 @@ class JobsController(Controller):
         await jobs.get(tenant, job_id)
         return CheckpointPage()
 
-    @get("/{job_id:str}/stages")
+    @get("/{job_id:str}/stages", guards=[known_query])
     async def stages(
         self, tenant: NamedDependency[Scope], jobs: NamedDependency[JobService], job_id: FromPath[str]
     ) -> StageList:
         """The job's stages in their order, with progress."""
         return StageList(data=[_stage(row) for row in await jobs.stages(tenant, job_id)])
 
-    @get("/{job_id:str}/comparison")
+    @get("/{job_id:str}/comparison", guards=[known_query])
     async def comparison(
         self, tenant: NamedDependency[Scope], jobs: NamedDependency[JobService], job_id: FromPath[str]
     ) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class JobsController(Controller):
             raise NotFoundError(f"Job {job.id} {reason} a comparison; see its stages.", code=code)
         return job.comparison
 
-    @get("/{job_id:str}/evaluations/{which:str}", media_type=JSON_LINES)
+    @get("/{job_id:str}/evaluations/{which:str}", media_type=JSON_LINES, guards=[known_query])
     async def evaluation(
         self,
         tenant: NamedDependency[Scope],

@@ -5,6 +5,7 @@ from litestar.params import FromPath
 
 from api.errors import NotFoundError
 from api.policies.schemas import PolicyList, PolicyObject
+from api.queries import known_query
 from attestations import documents
 from attestations.gate import Policy
 from workers.catalog.policies import POLICIES, policy_digest
@@ -13,6 +14,7 @@ from workers.catalog.policies import POLICIES, policy_digest
 class PoliciesController(Controller):
     path = "/safety_policies"
     tags = ("Safety policies",)
+    guards = (known_query,)
 
     @get()
     async def list_policies(self) -> PolicyList:

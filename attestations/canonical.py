@@ -15,16 +15,22 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from attestations.errors import MalformedError
+from attestations.value_paths import format_path
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 _AS_GIVEN_OUT = "take the file as its issuer gave it out, since an editor or a formatter changes it"
 _LONGEST_INTEGER = len("-9007199254740991")
+_INTEGER = re.compile(r"-?[0-9]{1,16}")
+_ABOUT_NUMBERS = ("json.float", "json.integer")
+_LITERALS = ("true", "false", "null")
 
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 # All between two brackets: whole strings (closed or not) and the rest; possessive, so that every byte is looked at once.
 _BETWEEN_BRACKETS = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[^"\[\]{}]++)++', re.DOTALL)
 _NEITHER_QUOTE_NOR_BRACKET = bytes(set(range(256)) - set(b'"[]{}'))
+# A string and the colon that makes it a key; brackets that open and that close; a comma; a number or a literal.
+_WALK = re.compile(r'("(?:[^"\\]++|\\.)*+")(\s*+:)?|([\[{])|([\]}])|(,)|([^\s"\[\]{},:]++)', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
@@ -89,8 +95,30 @@ def _load(text: str, what: str) -> object:
         place = f"line {error.lineno}, column {error.colno}"
         raise MalformedError("json.not_json", f"{what} is not JSON: {error.msg.lower()} at {place}") from error
     except MalformedError as error:
-        raise MalformedError(error.code, f"{what}: {error.sentence}") from error
+        place = _place_of_number(text) if error.code in _ABOUT_NUMBERS else ""
+        raise MalformedError(error.code, f"{what}: {place}{error.sentence}") from error
     return value
+
+
+def _place_of_number(text: str) -> str:
+    """The words that name the first number which is not a small integer, in a text that is JSON as far as there.
+
+    The parser's hooks are not told where they are, so the way to it is walked again, once a number was refused.
+    """
+    steps: list[str | int] = []
+    for token in _WALK.finditer(text):
+        string, colon, opening, closing, comma, word = token.groups()
+        if opening:
+            steps.append(0 if opening == "[" else "")
+        elif closing:
+            steps.pop()
+        elif colon:
+            steps[-1] = str(json.loads(string))
+        elif comma and isinstance(index := steps[-1], int):
+            steps[-1] = index + 1
+        elif word and word not in _LITERALS and not _is_small(word):
+            break
+    return f"the number at {format_path(tuple(steps))[:200]!a} " if steps else "the number "
 
 
 def _plainly_canonical(text: str) -> tuple[object] | None:
@@ -136,11 +164,15 @@ def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, obj
 def _small_integer(text: str) -> int:
     if len(text) <= _LONGEST_INTEGER and -MAX_INTEGER <= (value := int(text)) <= MAX_INTEGER:
         return value
-    raise MalformedError("json.integer", "an integer is not below 2**53 in magnitude; write it as a string")
+    raise MalformedError("json.integer", "is not below 2**53 in magnitude; write it as a string")
+
+
+def _is_small(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and abs(int(text)) <= MAX_INTEGER
 
 
 def _refuse_float(_text: str) -> NoReturn:
-    raise MalformedError("json.float", "a number is not an integer; numbers that matter are decimal strings")
+    raise MalformedError("json.float", "is not an integer; numbers that matter are decimal strings")
 
 
 def _ordered(value: object, at: str, depth_left: int) -> object:

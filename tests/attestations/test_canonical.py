@@ -88,6 +88,26 @@ def test_an_edited_file_is_to_be_taken_as_it_was_given_out() -> None:
         parse(b'{"a":1}\n')
 
 
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (b"1.5", "the number is not an integer"),
+        (b"NaN", "the number is not an integer"),
+        (b'{"a":1,"b":{"c":-Infinity}}', "the number at 'b.c' is not an integer"),
+        (
+            b'[1, {"a.b" : [0, "x, [1.5", {"\\u00e9": true, "e": 1E2}]}]',
+            r"the number at '[1].a~1b[2].e' is not an integer",
+        ),
+        (b'{"a":[[],{},null,-9007199254740992]}', "the number at 'a[3]' is not below 2**53"),
+        (b'{"a":[1,2],"b":123456789012345678901234567890}', "the number at 'b' is not below 2**53"),
+    ],
+)
+def test_a_number_that_is_refused_is_named_by_its_place(bad: bytes, words: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        canonical.parse_relaxed(bad, what="the thing", max_bytes=MANY)
+    assert str(caught.value).startswith(f"the thing: {words}")
+
+
 def test_size_is_met_before_content() -> None:
     with pytest.raises(MalformedError, match="101 bytes; at most 100"):
         parse(b"\xff" * 101, max_bytes=100)

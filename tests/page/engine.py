@@ -26,7 +26,7 @@ SOURCES = HERE.parent.parent / "attestations" / "page" / "src"
 SAMPLES = HERE.parent / "attestations" / "samples"
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 OWN_WORDS = {"model.files", "time.signing"}
-SAME_WORDS = {"json.not_canonical"}
+SAME_WORDS = {"json.not_canonical", "json.float", "json.integer"}
 FREE_REASONS = {"key.not_pem", "key.kind", "key.not_canonical"}
 """Why a text is no key is told apart by a library on one side; it is refused on both."""
 

@@ -81,7 +81,8 @@ def test_damaged_bytes_are_refused_alike(small: Evidence) -> None:
         b"", b"{}", b"null", b"[]", b'""', b"0", b"-0", b"01", b"1.0", b"1e5", b"NaN", b"-Infinity", b"9007199254740992", b'{"a":1,"a":2}',
         b'{"a":1,}', b"[1,]", b"[" * 65 + b"]" * 65, b"[" * 100_000, b'{"b":1,"a":2}', b' {"a":1}', b'{"a":1}\n', b"\xef\xbb\xbf{}", b"\xff",
         b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\u00e9"', b'"\\/"', b'"\x01"', b'"\\x"', b'"\\u12"', b'"abc', b'{"a" 1}', b"{1:2}", b"tru",
-        b'{"__proto__":1,"mediaType":2,"primary":3}', b'{"constructor":{},"hasOwnProperty":1}', b"nulll", b"\x00", b'"\xed\xa0\x80"',
+        b'{"__proto__":1,"mediaType":2,"primary":3}', b'{"constructor":{},"hasOwnProperty":1}', b"nulll", b"\x00", b'"\xed\xa0\x80"', b'[1,{"a.b":[0,{"\\u00e9":1.5}]}]',
+        b'{"a":[[],{},"x",-9007199254740992]}', b'{"a":1,"b":{"c":-Infinity}}',
     ],
 )  # fmt: skip
 def test_texts_are_refused_alike(small: Evidence, text: bytes) -> None:

@@ -5,6 +5,8 @@
 // "__proto__" or "constructor" is a key like any other. Size, UTF-8 and depth are met before anything is built.
 
 import { malformed } from "./errors.js";
+import { asciiRepr } from "./numbers/words.js";
+import { formatPath } from "./value_paths.js";
 
 const MAX_DEPTH = 64;
 const AS_GIVEN_OUT = "take the file as its issuer gave it out, since an editor or a formatter changes it";
@@ -113,6 +115,7 @@ class Reader {
     this.text = text;
     this.what = what;
     this.place = 0;
+    this.steps = []; // the way to the value that is being read
   }
 
   document() {
@@ -170,16 +173,20 @@ class Reader {
       throw this.float();
     }
     if (found[0].length > LONGEST_INTEGER || !Number.isSafeInteger(Number(found[0]))) {
-      const words = "an integer is not below 2**53 in magnitude; write it as a string";
-      throw malformed("json.integer", `${this.what}: ${words}`);
+      throw this.badNumber("json.integer", "is not below 2**53 in magnitude; write it as a string");
     }
     this.place += found[0].length;
     return Number(found[0]) + 0;
   }
 
   float() {
-    const words = "a number is not an integer; numbers that matter are decimal strings";
-    return malformed("json.float", `${this.what}: ${words}`);
+    return this.badNumber("json.float", "is not an integer; numbers that matter are decimal strings");
+  }
+
+  badNumber(code, words) {
+    const path = asciiRepr([...formatPath(this.steps)].slice(0, 200).join(""));
+    const place = this.steps.length > 0 ? `the number at ${path}` : "the number";
+    return malformed(code, `${this.what}: ${place} ${words}`);
   }
 
   string() {
@@ -229,7 +236,9 @@ class Reader {
     }
     for (;;) {
       this.space();
+      this.steps.push(items.length);
       items.push(this.value());
+      this.steps.pop();
       this.space();
       const letter = this.text.charAt(this.place);
       if (letter !== "," && letter !== "]") {
@@ -280,6 +289,9 @@ class Reader {
     }
     this.place += 1;
     this.space();
-    return [key, this.value()];
+    this.steps.push(key);
+    const value = this.value();
+    this.steps.pop();
+    return [key, value];
   }
 }

@@ -45,6 +45,8 @@ CONTROL_STAGES: dict[Stage, ControlStage] = {
     Stage.GATE: gate,
     Stage.ATTEST: attest,
 }
+SIGNING_STAGES = frozenset({Stage.PLAN, Stage.ATTEST})
+"""They begin only while the issuer's key is believed: to wait for a new one costs no attempt and no place in a status list."""
 
 
 async def advance(control: Control, job_id: str) -> None:
@@ -67,6 +69,8 @@ async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
         if isinstance(decision, Start) and await _reuse_baseline(control, session, job, stages, decision):
             decision = decide(view_of(job, stages))
         match decision:
+            case Start(stage=name) if name in SIGNING_STAGES and not await _may_sign(control, job):
+                pass  # the sweeper asks again
             case Start(stage=name, skip=skip):
                 _skip(stages, set(skip))
                 chosen = await _start(control, session, job, next(row for row in stages if row.name == name.value))
@@ -79,6 +83,10 @@ async def _step(control: Control, job_id: str) -> tuple[Stage, str] | None:
     for run_id in stop:
         await control.queue.stop(run_id)
     return chosen
+
+
+async def _may_sign(control: Control, job: Job) -> bool:
+    return await control.holding.may_sign(control.issuer.signer, waiting=f"job {job.id}")
 
 
 def _skip(stages: list[JobStage], names: set[Stage]) -> None:

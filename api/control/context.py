@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from api.control.holding import Holding
 from api.control.suites import Suites
 from api.db.session import Database
 from api.issuance.issuer import Issuer
+from api.issuance.signing_key import SigningKey
 from api.issuance.timestamping import TimestampClient
 from api.queue import Queue
 from api.storage import Storage
-from attestations.keys import Signer
 from workers.catalog import Catalog
 
 
@@ -17,7 +18,7 @@ from workers.catalog import Catalog
 class StatusIssuing:
     """The key of the role ``status``, and the address at which everybody reaches the service: statements name lists by it."""
 
-    signer: Signer = field(repr=False)
+    signer: SigningKey = field(repr=False)
     base_url: str
 
 
@@ -34,3 +35,4 @@ class Control:
     clock: Callable[[], int]
     status: StatusIssuing
     timestamps: TimestampClient | None = None
+    holding: Holding = field(default_factory=Holding)

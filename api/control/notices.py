@@ -41,12 +41,14 @@ async def sign_due_notices(control: Control) -> int:
 
 
 async def sign_notice(control: Control, notice_id: str) -> None:
-    """Sign the notice, unless it is."""
+    """Sign the notice, unless it is. It goes on waiting while the key is not believed."""
     async with control.database.read() as session:
         row = await session.get(AttestationNotice, notice_id)
         if row is None or row.signed_at is not None:
             return
         about = (await session.get_one(Attestation, row.attestation_id)).statement_digest
+    if not await control.holding.may_sign(control.issuer.signer, waiting=f"notice {notice_id}"):
+        return
     at = control.clock()
     made = as_statement(row, Sha256(about), issuer=control.issuer.id, at=at)
     envelope = await asyncio.to_thread(control.issuer.seal, made)

@@ -22,17 +22,18 @@ from api.control.relay import relay
 from api.control.status_lists import STATUS_FUNCTION, sign_due_lists, sign_list
 from api.control.sweeper import sweep
 from api.db.session import Database
-from api.issuance import key_settings
 from api.issuance.errors import SigningKeyError
 from api.issuance.issuer import Issuer
-from api.issuance.keyring import Keyring
-from api.issuance.signing import open_signer, status_key
+from api.issuance.keyring import Keyring, newest
+from api.issuance.signing import known_keyrings, open_signer, status_key
+from api.issuance.signing_key import SigningKey
 from api.issuance.timestamping import TimestampClient, TimestampError
 from api.queue import Queue, deserialize, redis_settings, serialize
 from api.settings import ControlSettings, Settings
 from api.storage import open_storage
 from api.suites.offered import offered_suites
 from attestations.keys import Signer
+from attestations.trust import KeyRole
 from workers.catalog import Catalog, CatalogError
 from workers.contract import ADVANCE_FUNCTION, CONTROL_QUEUE, MESSAGE_FUNCTION, decode_message
 from workers.queue_worker import QueueWorker
@@ -48,9 +49,9 @@ _ALWAYS = 1_000_000
 async def run(settings: Settings, control_settings: ControlSettings) -> int:
     """Until SIGTERM or SIGINT. 2 when the key or the catalog cannot be used."""
     try:
-        signer = open_signer(control_settings.signing_key, control_settings.access)
-        status_signer = _status_signer(control_settings)
-        timestamps = _timestamps(settings, control_settings)
+        keyrings = known_keyrings(control_settings.signing_key, settings.trust, issuer=control_settings.issuer)
+        issuers_key, status_lists_key = _signing_keys(control_settings, keyrings)
+        timestamps = _timestamps(control_settings, keyrings)
         catalog = Catalog.load(settings.catalog)
         added = catalog.benchmark_suites()
     except (SigningKeyError, TimestampError, CatalogError) as error:
@@ -62,16 +63,31 @@ async def run(settings: Settings, control_settings: ControlSettings) -> int:
         queue=await Queue.connect(control_settings.redis_url),
         catalog=catalog,
         suites=offered_suites(added),
-        issuer=Issuer(control_settings.issuer, signer, control_settings.validity_days),
-        clock=lambda: int(time.time()),
-        status=StatusIssuing(status_signer, control_settings.public_url),
+        issuer=Issuer(control_settings.issuer, issuers_key, control_settings.validity_days),
+        clock=unix_time,
+        status=StatusIssuing(status_lists_key, control_settings.public_url),
         timestamps=timestamps,
     )
-    log.info("control process up", issuer=control_settings.issuer, key_id=signer.key_id)
+    log.info("control process up", issuer=control_settings.issuer, key_id=issuers_key.key_id)
+    if not keyrings:
+        log.warning("keys are not checked before they sign: set TUNEPROOF_TRUST_DIR to the folder of the trust roots")
+    for key in (issuers_key, status_lists_key):  # what is wrong is said at once; all that needs no signature goes on
+        await control.holding.may_sign(key, waiting="whatever comes")
     await _serve(control, control_settings.redis_url)
     await control.queue.close()
     await control.database.close()
     return 0
+
+
+def unix_time() -> int:
+    return int(time.time())
+
+
+def _signing_keys(control_settings: ControlSettings, keyrings: tuple[Keyring, ...]) -> tuple[SigningKey, SigningKey]:
+    """The issuer's key and that of status lists."""
+    signer = open_signer(control_settings.signing_key, control_settings.access)
+    issuers = SigningKey(signer, KeyRole.ISSUER, keyrings, unix_time)
+    return issuers, SigningKey(_status_signer(control_settings), KeyRole.STATUS, keyrings, unix_time)
 
 
 def _status_signer(settings: ControlSettings) -> Signer:
@@ -83,17 +99,13 @@ def _status_signer(settings: ControlSettings) -> Signer:
         raise SigningKeyError(f"the key for status lists: {error} ({remedy})") from error
 
 
-def _timestamps(settings: Settings, control_settings: ControlSettings) -> TimestampClient | None:
+def _timestamps(control_settings: ControlSettings, keyrings: tuple[Keyring, ...]) -> TimestampClient | None:
     """Believes whom buyers believe: the authorities of the newest trust root."""
     if control_settings.timestamp_url is None:
         return None
-    place = settings.trust
-    if place is None:
-        key = key_settings.parse(control_settings.signing_key)
-        if not isinstance(key, key_settings.FileKey):
-            raise SigningKeyError("set TUNEPROOF_TRUST_DIR: timestamps are checked under the trust root in it")
-        place = key.path
-    return TimestampClient(control_settings.timestamp_url, Keyring.at(place).current().timestamp_authorities)
+    if not keyrings:
+        raise SigningKeyError("set TUNEPROOF_TRUST_DIR: timestamps are checked under the trust root in it")
+    return TimestampClient(control_settings.timestamp_url, newest(keyrings).timestamp_authorities)
 
 
 async def _serve(control: Control, redis_url: str) -> None:

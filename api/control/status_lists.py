@@ -109,7 +109,7 @@ async def sign_due_lists(control: Control) -> int:
 
 
 async def sign_list(control: Control, number: int) -> None:
-    """Sign the list as it stands, unless it is signed as it stands and lately."""
+    """Sign the list as it stands, unless it is signed as it stands and lately. It stays due while the key is not believed."""
     now = control.clock()
     async with control.database.read() as session:
         row = await repository.list_numbered(
@@ -118,6 +118,8 @@ async def sign_list(control: Control, number: int) -> None:
         if row is None or not _is_due(row, now):
             return
         withdrawn = await _withdrawn(session, number)
+    if not await control.holding.may_sign(control.status.signer, waiting=f"status list {number}"):
+        return
     issued = max(now, row.signed_at or 0)  # a clock that was set back makes no list that looks older than the last one
     listed = as_listed(repository.list_uri(row), withdrawn, issued_at=datetime.fromtimestamp(issued, UTC))
     token = await asyncio.to_thread(status.encode, listed, control.status.signer)

@@ -7,3 +7,7 @@ class SigningKeyError(Exception):
 
 class TrustChangeError(SigningKeyError):
     """The folder of trust roots is not as it must be, or the change asked for is not possible."""
+
+
+class KeyNotBelievedError(SigningKeyError):
+    """The newest trust root does not believe the key now, so it signs nothing."""

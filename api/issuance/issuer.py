@@ -7,10 +7,10 @@ loop and tries again later. Nothing is kept here in between.
 from dataclasses import dataclass, field
 
 from api.issuance.draft import Draft
+from api.issuance.signing_key import SigningKey
 from attestations.bundle import Bundle, UnverifiedTimestamp
 from attestations.digests import Sha256
 from attestations.dsse import Envelope
-from attestations.keys import Signer
 from attestations.statements import frame
 from attestations.statements.frame import Predicate, Statement
 
@@ -50,12 +50,12 @@ class Issuer:
     """Who says so: an identity and the key that signs for it."""
 
     id: str
-    signer: Signer = field(repr=False)
+    signer: SigningKey = field(repr=False)
     validity_days: int
 
     def seal(self, statement: Statement[Predicate] | bytes) -> Envelope:
-        """Raises ``SigningKeyError`` where the key cannot be reached, and ``CryptographicError`` where it is not the
-        published one."""
+        """Raises ``SigningKeyError`` where the key cannot be reached or is not believed (``KeyNotBelievedError``), and
+        ``CryptographicError`` where it is not the published one."""
         return frame.seal(statement, self.signer)
 
     def issue(self, draft: Draft) -> Issued:

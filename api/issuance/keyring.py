@@ -124,6 +124,11 @@ class Keyring:
         return self.current() if self.begun else None
 
 
+def newest(keyrings: Sequence[Keyring]) -> TrustRoot:
+    """The highest version that lies in any of them, of which there is at least one. Raises as ``current``."""
+    return max((keyring.current() for keyring in keyrings), key=lambda root: root.version)
+
+
 def standing(envelope: ThresholdEnvelope, before: TrustRoot | None) -> Standing:
     """What a draft lacks to be believed by whoever believes `before`, or, for a first version, by itself."""
     draft = trust.parse_payload(envelope)

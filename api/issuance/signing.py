@@ -1,11 +1,14 @@
-"""From a setting to a signer: the one place that opens signing keys.
+"""From settings to signers, and to the trust roots that must believe them: the one place that opens signing keys.
 
 What a back end answers is not believed: whoever seals signs through ``attestations.keys.sign``, which checks it.
 """
 
+from pathlib import Path
+
 from api.issuance import keyfile
 from api.issuance.errors import SigningKeyError
 from api.issuance.key_settings import FileKey, KmsKey, TokenKey, beside, parse
+from api.issuance.keyring import Keyring
 from api.settings import KeyAccess
 from attestations.keys import Signer
 
@@ -26,6 +29,26 @@ def status_key(signing_key: str, named: str | None) -> str:
     if named is None and default is None:
         raise SigningKeyError("set TUNEPROOF_STATUS_KEY: it has no default beside a key in a token or in KMS")
     return named if named is not None else str(default)
+
+
+def known_keyrings(signing_key: str, trust_dir: Path | None, *, issuer: str) -> tuple[Keyring, ...]:
+    """The folders of trust roots that a control process knows of; none where there is nothing to hold its keys against.
+
+    ``trust_dir`` is taken as it is named: where nothing is in it, nothing is believed. Beside the file of the signing key lies
+    the keyring of the same name or, after a rotation to a new file, that of the issuer's first key. Both count, as the first may
+    be a published copy that is behind. Raises ``TrustChangeError``.
+    """
+    named = (Keyring.at(trust_dir),) if trust_dir is not None else ()
+    key = parse(signing_key)
+    if not isinstance(key, FileKey):
+        return named
+    own = Keyring.at(key.path)
+    if own.begun:
+        found = [own]
+    else:
+        others = (Keyring.at(folder) for folder in sorted(key.path.parent.glob("*.trust")))
+        found = [one for one in others if one.begun and one.current().issuer == issuer]
+    return (*named, *(one for one in found if one not in named))
 
 
 def _open_token(key: TokenKey, access: KeyAccess) -> Signer:

@@ -220,14 +220,15 @@ class Unreachable:
 
 async def test_a_key_service_that_is_away_delays_the_evidence_and_loses_nothing(world):
     issuer = world.control.issuer
-    away = replace(issuer, signer=Unreachable(issuer.signer, 2))
+    service = Unreachable(issuer.signer, 2)
+    away = replace(issuer, signer=world.key(service))
     world.control = replace(world.control, issuer=away)
     job_id = await world.new_job()
     job = await world.run_through(job_id)
     assert job.plan is None
     for _ in range(2):
         await world.sweep(after=300)
-    away.signer.times = 3
+    service.times = 3
     await world.run_through(job_id)
     assert (await world.job(job_id)).attestation_id is None
     for _ in range(3):
@@ -250,7 +251,7 @@ async def test_a_key_that_was_changed_between_plan_and_attestation_leaves_both_b
     await world.report(request, Succeeded(result=played(request)))
     world.now += 20 * 86400
     after = LocalSigner.generate()
-    world.control = replace(world.control, issuer=replace(world.control.issuer, signer=after))
+    world.control = replace(world.control, issuer=replace(world.control.issuer, signer=world.key(after)))
     await world.run_through(job_id)
     change = moment(began + timedelta(days=10))
     keys = (

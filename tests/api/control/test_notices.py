@@ -113,7 +113,7 @@ async def test_a_key_that_is_away_or_another_signs_nothing_and_is_asked_again(wo
     rows = [await given(world, "a", reason=reason) for reason in ("one", "two")]
     signer = world.control.issuer.signer
     for bad in (BrokenSigner(signer), StrangerSigner(signer)):
-        broken = dataclasses.replace(world.control, issuer=Issuer("https://issuer.test", bad, 30))
+        broken = dataclasses.replace(world.control, issuer=Issuer("https://issuer.test", world.key(bad), 30))
         assert await sign_due_notices(broken) == 2
         assert [(await kept(world, row.id)).envelope for row in rows] == [None, None]
     assert await sign_due_notices(world.control) == 2
@@ -136,7 +136,7 @@ async def test_of_two_that_sign_at_once_the_first_is_kept(world):
             return signature
 
     before = world.now
-    await sign_notice(dataclasses.replace(world.control, issuer=Issuer("x", SlowSigner(), 30)), row.id)
+    await sign_notice(dataclasses.replace(world.control, issuer=Issuer("x", world.key(SlowSigner()), 30)), row.id)
     found = await kept(world, row.id)
     assert (found.signed_at, said(world, found)[1].issuer.id) == (before, "https://issuer.test")
 

@@ -222,7 +222,9 @@ async def test_what_was_signed_late_never_replaces_a_later_list(world):
     def meanwhile() -> None:
         asyncio.run_coroutine_threadsafe(revoke_and_sign(), loop).result(20)
 
-    slow = dataclasses.replace(world.control.status, signer=SlowSigner(world.control.status.signer, meanwhile))
+    slow = dataclasses.replace(
+        world.control.status, signer=world.key(SlowSigner(world.control.status.signer, meanwhile))
+    )
     await sign_list(dataclasses.replace(world.control, status=slow), 1)
     row = await listed(world)
     assert row.signed_revision == row.revision == 2
@@ -238,7 +240,7 @@ class BrokenSigner:
 
 async def test_a_key_service_that_is_away_is_asked_again(world):
     ref = await issued(world, "a")
-    broken = dataclasses.replace(world.control.status, signer=BrokenSigner())
+    broken = dataclasses.replace(world.control.status, signer=world.key(BrokenSigner()))
     assert await sign_due_lists(dataclasses.replace(world.control, status=broken)) == 1
     assert (await listed(world)).token is None
     await sign_due_lists(world.control)

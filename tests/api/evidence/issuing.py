@@ -16,6 +16,7 @@ from api.db.session import Database
 from api.evidence import openings
 from api.ids import uuid7
 from api.issuance.issuer import Issuer
+from api.issuance.signing_key import SigningKey
 from api.storage import LocalStorage
 from api.storage.signing import GrantSigner
 from api.tenancy.bootstrap import DEFAULT_SCOPE, create_key
@@ -27,6 +28,7 @@ from attestations.digests import Sha256
 from attestations.dsse import Envelope
 from attestations.keys import LocalSigner
 from attestations.predicate import StatusRef
+from attestations.trust import KeyRole
 from tests.api.serving import Served
 from workers.catalog import Catalog
 
@@ -140,9 +142,9 @@ class Issuing:
             queue=None,  # type: ignore[arg-type]  # signing publishes nothing
             catalog=Catalog(directory=self.served.directory, bases=()),
             suites={},
-            issuer=Issuer(self.issuer, self.issuing_key, 30),
+            issuer=Issuer(self.issuer, SigningKey(self.issuing_key, KeyRole.ISSUER, (), lambda: self.now), 30),
             clock=lambda: self.now,
-            status=StatusIssuing(self.signer, URL),
+            status=StatusIssuing(SigningKey(self.signer, KeyRole.STATUS, (), lambda: self.now), URL),
         )
         try:
             return await what(control)

@@ -71,8 +71,10 @@ def report_text(report: "Report", *, every_check: bool = False) -> str:
 
 
 def _who_vouches(checks: Sequence[Check]) -> str:
-    if any(check.code == "countersignature" and check.status is Status.PASS for check in checks):
-        return "signed by the issuer, and an independent evaluator agrees; no log shows that there is no other version"
+    said = [check.sentence for check in checks if check.code == "countersignature" and check.status is Status.PASS]
+    if said:
+        who = f"independent evaluators: {plain('; '.join(said))}"
+        return f"signed by the issuer; {who}; no log shows that there is no other version"
     return "signed by the issuer, and no one else vouches for it"
 
 

@@ -27,7 +27,7 @@ def apply_tenets(tenets: Sequence[Tenet], evidence: Evidence) -> list[Check]:
     if not tenets:
         return []
     if not is_installed():
-        return [rejected(_code(tenet), f"{tenet.error} (not decided: {MISSING})") for tenet in tenets]
+        return [rejected(_code(tenet), _undecided(tenet, MISSING)) for tenet in tenets]
     from attestations.procurement import cel
 
     world = cel.World(view_of(evidence))
@@ -57,8 +57,13 @@ def _applied(tenet: Tenet, world: "World") -> Check:
     try:
         holds = world.decide(tenet.code)
     except cel.TenetError as error:
-        return rejected(_code(tenet), f"{tenet.error} (not decided: {error})")
+        return rejected(_code(tenet), _undecided(tenet, str(error)))
     return passed(_code(tenet), f"{tenet.code} holds") if holds else rejected(_code(tenet), tenet.error)
+
+
+def _undecided(tenet: Tenet, why: str) -> str:
+    """That nothing was found comes first: the tenet's own words accuse, and here nobody knows whether they are true."""
+    return f"not decided: {why}; it is about: {tenet.error}"
 
 
 def _code(tenet: Tenet) -> str:

@@ -105,7 +105,10 @@ def test_who_countersigned_is_said_and_raises_no_level() -> None:
     bundle, trust = (samples / "countersigned.resilience.json").read_bytes(), (samples / "trust.json").read_bytes()
     screen = report_text(verify(bundle, trust, now=at))
     assert "Independent Evaluations Lab (reproduced, paid by https://tuning.example) agrees" in screen
-    assert "Assurance level 0: signed by the issuer, and an independent evaluator agrees; no log" in screen
+    [last] = [line for line in screen.splitlines() if line.startswith("Assurance level 0: ")]
+    start = "signed by the issuer; independent evaluators: Independent Evaluations Lab (reproduced, paid by https://tuning.example)"
+    assert last.startswith(f"Assurance level 0: {start} agrees on ")
+    assert last.endswith(" pairs; no log shows that there is no other version.")
 
 
 def test_a_correction_is_read_though_it_rejects_nothing() -> None:

@@ -58,9 +58,16 @@ function levelWords({ level: assurance, checks }) {
   if (assurance === null) {
     return "";
   }
-  const others = checks.some((check) => check.code === "countersignature" && check.status === "PASS");
-  const who = others ? "signed by the issuer, and an independent evaluator agrees" : "signed by the issuer, and no one else vouches for it";
-  return el("p", { class: "level" }, `Assurance level ${assurance}: ${who}.`);
+  return el("p", { class: "level" }, `Assurance level ${assurance}: `, ...whoVouches(checks), ".");
+}
+
+function whoVouches(checks) {
+  const others = checks.filter((check) => check.code === "countersignature" && check.status === "PASS");
+  if (others.length === 0) {
+    return ["signed by the issuer, and no one else vouches for it"];
+  }
+  const words = said(others.map((check) => check.sentence).join("; "));
+  return ["signed by the issuer; independent evaluators: ", words, "; no log shows that there is no other version"];
 }
 
 function reasons(report) {
@@ -240,7 +247,7 @@ function openCard(report) {
   const hidden = report.hidden ?? [];
   const unseen = hidden.length > 0 ? `${hidden.length} values that the issuer committed to and does not show` : "";
   const paths = el("span", { class: "digest" }, plain(hidden.join(", ")));
-  const folded = hidden.length > 12 ? [el("details", {}, el("summary", {}, unseen), paths)] : [unseen, unseen && paths];
+  const folded = hidden.length > 12 ? [foldedOnScreen(unseen, paths)] : [unseen, unseen && paths];
   return card(
     "open",
     "What you do not learn here",
@@ -248,6 +255,12 @@ function openCard(report) {
     fact("Hidden", folded),
     fact("Not checked", open.map((check) => check.sentence)),
   );
+}
+
+// What is folded away on a screen stands in full on paper, where nobody can unfold it.
+function foldedOnScreen(words, content) {
+  const folded = el("details", { class: "screen-only" }, el("summary", {}, words), content);
+  return el("div", {}, folded, el("div", { class: "print-only" }, said(words), ": ", content.cloneNode(true)));
 }
 
 function picture(rows) {

@@ -80,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
 def _judged(options: argparse.Namespace, now: datetime) -> _Judged:
     acceptance = _policy(options.policy, options.policy_key)
     signer = _signer(options.verdict, options.verdict_key)
+    if options.verdict is not None and os.path.lexists(options.verdict):
+        raise FileAccessError("file.exists", f"{options.verdict} exists already; name a new file for the verdict")
     if options.model is not None and not os.path.isdir(options.model):  # noqa: PTH112 - Path.is_dir raises
         raise FileAccessError("file.not_a_directory", f"{options.model} is no directory")
     evidence = read_file(options.bundle, bundle.MAX_BYTES)

@@ -116,6 +116,18 @@ def test_no_verdict_is_signed_on_what_nobody_signed(desk: Path, capsys: pytest.C
     assert not out.exists()
 
 
+def test_a_verdict_never_takes_the_place_of_a_file_and_says_so_before_anything_is_judged(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = desk / "verdict.sigstore.json"
+    out.write_text("an older verdict")
+    assert verify(desk, "kept", "--verdict", out, "--verdict-key", desk / "mine.key") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "exists already; name a new file for the verdict" in said.err
+    assert out.read_text() == "an older verdict"
+
+
 def test_where_to_write_a_verdict_and_who_signs_it_belong_together(desk: Path) -> None:
     assert verify(desk, "kept", "--verdict", desk / "v.json") == 2
     assert verify(desk, "kept", "--verdict-key", desk / "mine.key") == 2

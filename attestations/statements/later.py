@@ -81,7 +81,7 @@ def check_notice(case: Case, attached: Attached[Notice]) -> tuple[Check, Believe
     if key.role is KeyRole.ISSUER and said.issuer.id != case.root.issuer:
         return broken(NOTICES, "a notice names another issuer than the trust root"), None
     who = "the issuer" if key.role is KeyRole.ISSUER else key.owner or "an evaluator"
-    words = f"{said.kind} on {said.at}, says {who}: {said.reason}"
+    words = f"{said.kind.replace('-', ' ')} on {said.at}, says {who}: {said.reason}"
     found = passed(NOTICES, words) if said.kind is NoticeKind.CORRECTION else rejected(NOTICES, words)
     return found, Believed(said, key)
 

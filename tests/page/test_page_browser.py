@@ -183,6 +183,28 @@ def test_hidden_values_are_counted_and_named(page: Opened, complete: Complete) -
     assert "(hidden): 90 records" in page.text
 
 
+def test_many_hidden_places_are_folded_on_the_screen_and_printed_in_full(page: Opened, complete: Complete) -> None:
+    stated, (tuning, data) = complete.stated, (complete.stated.predicate.tuning, complete.stated.predicate.data)
+    many = replace(tuning, parameters={f"setting {number}": "on" for number in range(20)})
+    sources = (replace(data.sources[0], records=1_234_567), *data.sources[1:])
+    predicate = replace(stated.predicate, tuning=many, data=replace(data, sources=sources))
+    payload, _ = conceal(replace(stated, predicate=predicate), ("tuning.parameters.*",), counting_salts())
+    sealed = replace(complete.bundle, envelope=frame.seal(payload, complete.signers.issuer), unverified_status=token())
+    page.drop(("b", sealed.encode()), ("t", trust_of(complete)))
+    on_paper = ".card.open .print-only"
+    assert page.tab.is_visible(".card.open summary")
+    assert not page.tab.is_visible(on_paper)
+    page.tab.emulate_media(media="print")
+    assert not page.tab.is_visible(".card.open summary")
+    assert page.tab.is_visible(on_paper)
+    assert page.tab.inner_text(on_paper).count("tuning.parameters.setting ") == 20
+    assert "1\u202f234\u202f567 records" in page.tab.inner_text(".card.what")  # no line breaks within a number
+    assert "`" not in page.text
+    assert "tuneproof verify --model" in page.tab.eval_on_selector_all(
+        "#checks td code", "all => all.map((one) => one.textContent)"
+    )
+
+
 def test_what_a_bundle_says_is_text_and_never_markup(page: Opened, tmp_path: Path) -> None:
     evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
     evidence = make_evidence(tmp_path / "m", {HARMFUL: KEPT[HARMFUL]}, make_plan(rows=make_plan().rows[:1]))

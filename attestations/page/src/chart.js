@@ -48,6 +48,7 @@ function legend() {
     entry("better", MARKS.better, "got better"),
     entry("same", MARKS.same, "shown not to be worse by its margin"),
     entry("open", MARKS.open, "not settled"),
+    entry("none", MARKS.none, "not measured"),
     entry("margin", "┃", "the margin: how much worse it may get"),
   );
 }

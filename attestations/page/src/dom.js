@@ -2,8 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LONGEST = 8000;
-// White space, and letters and symbols that show nothing.
-const BLANK = /[\s\u115f\u1160\u2800\u3164\uffa0]/gu;
+// White space, and letters and symbols that show nothing; but the narrow space that keeps the digits of a number together.
+const BLANK = /(?!(?<=\d)\u202f\d)[\s\u115f\u1160\u2800\u3164\uffa0]/gu;
 
 export function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
@@ -29,7 +29,8 @@ export function plain(text) {
   return shown.length > LONGEST ? `${shown.slice(0, LONGEST)}…` : shown;
 }
 
-// The same as an element that keeps its own direction.
+// The same as an element that keeps its own direction; what stands between backticks is shown as something to type.
 export function said(text) {
-  return el("bdi", {}, plain(text));
+  const parts = plain(text).split(/`([^`]+)`/);
+  return el("bdi", {}, parts.map((part, place) => (place % 2 === 1 ? el("code", {}, part) : part)));
 }

@@ -226,7 +226,7 @@ def test_from_the_evaluator_to_the_buyer(
     give(ada, name, kind="regression-found", reason="It refuses customers.", evidence=[DIGEST])
     real.sign_notices()
     code, told = verdict()
-    assert (code, "regression-found on 2026-03-02T00:00:00Z, says the issuer: It refuses customers." in told) == (
+    assert (code, "regression found on 2026-03-02T00:00:00Z, says the issuer: It refuses customers." in told) == (
         3,
         True,
     )

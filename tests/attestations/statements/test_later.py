@@ -86,7 +86,8 @@ def test_who_paid_is_said(complete: Complete) -> None:
 def test_a_notice_that_takes_the_evidence_back_rejects(complete: Complete, kind: NoticeKind) -> None:
     more = {"superseded_by": Sha256.of(b"next")} if kind is NoticeKind.SUPERSEDED else {}
     found = examine(complete, complete.having(complete.noticed(kind, **more), by=complete.signers.issuer))
-    assert refusal(found, "notices") == f"{kind} on 2026-03-01T18:00:00Z, says the issuer: found by a customer"
+    said = kind.replace("-", " ")
+    assert refusal(found, "notices") == f"{said} on 2026-03-01T18:00:00Z, says the issuer: found by a customer"
     assert only(found, "notices").exit_code is ExitCode.POLICY
 
 

@@ -129,7 +129,7 @@ export async function checkNotice(one, attached) {
     return broken(NOTICES, "a notice names another issuer than the trust root");
   }
   const who = key.role === "issuer" ? "the issuer" : (key.owner ?? "an evaluator");
-  const words = `${said.kind} on ${said.at}, says ${who}: ${said.reason}`;
+  const words = `${said.kind.replace("-", " ")} on ${said.at}, says ${who}: ${said.reason}`;
   return said.kind === "correction" ? passed(NOTICES, words) : rejected(NOTICES, words);
 }
 

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("draft", type=Path, metavar="DRAFT", nargs="?", help="by default the keyring's own")
     export = add("export-trust", commands.export_trust, "copy the trust root for buyers; to a folder, every version")
     export.add_argument("keyring", type=Path, metavar="KEYRING")
-    export.add_argument("trust", type=Path, metavar="TRUST")
+    export.add_argument("trust", metavar="TRUST", help="a file, or a folder; one that ends with a slash is made")
     return parser
 
 

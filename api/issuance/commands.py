@@ -8,6 +8,7 @@ a draft waits for the other keepers (`sign-trust`, `publish-trust`).
 """
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -132,15 +133,22 @@ def publish_trust(options: argparse.Namespace) -> None:
 
 
 def export_trust(options: argparse.Namespace) -> None:
-    """To a file the newest version; to a folder every version, for buyers who follow the chain."""
+    """To a file the newest version; to a folder every version, for buyers who follow the chain. A slash at the end of the
+    name says that it is a folder, which is made where there is none."""
     keyring = Keyring.at(options.keyring)
     keyring.current()  # nothing is handed out that does not follow from the first version
     history = keyring.history()
-    if not options.trust.is_dir():
-        options.trust.write_bytes(history[-1])
+    place = Path(options.trust)
+    if not options.trust.endswith(("/", os.sep)) and not place.is_dir():
+        place.write_bytes(history[-1])
+        _say(
+            f"version {len(history)} is in the file {place}; for a folder with every version, end its name with a slash"
+        )
         return
+    place.mkdir(parents=True, exist_ok=True)
     for version, content in enumerate(history, start=1):
-        (options.trust / f"{version}.root.json").write_bytes(content)
+        (place / f"{version}.root.json").write_bytes(content)
+    _say(f"every version, 1.root.json to {len(history)}.root.json, is in the folder {place}")
 
 
 def _settle(keyring: Keyring, successor: TrustRoot, signers: list[Signer]) -> None:

@@ -72,6 +72,22 @@ def test_one_command_makes_all_that_development_needs(
         assert target.read_bytes() == key.with_suffix(".trust.json").read_bytes()
 
 
+def test_a_trust_root_goes_to_a_file_or_to_a_folder_that_is_made(
+    key: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest, first = (key.with_suffix(suffix) for suffix in (".trust.json", ".trust"))
+    assert run("export-trust", key, tmp_path / "plain") == 0
+    assert (tmp_path / "plain").read_bytes() == newest.read_bytes()
+    assert f"version 1 is in the file {tmp_path / 'plain'}" in capsys.readouterr().err
+    folder = tmp_path / "site" / "trust"
+    for name in (f"{folder}/", folder):
+        assert run("export-trust", key, name) == 0
+        assert f"1.root.json to 1.root.json, is in the folder {folder}" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["1.root.json"]
+    assert (folder / "1.root.json").read_bytes() == (first / "1.root.json").read_bytes()
+    assert run("export-trust", key, f"{tmp_path / 'plain'}/") == 1
+
+
 def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "api.issuance", "create-key", str(tmp_path / "k.pem")]
     env = {"PATH": os.environ["PATH"], "TUNEPROOF_SIGNING_PASSPHRASE": "correct horse"}

@@ -135,7 +135,8 @@ def verify(
         payload = dsse.verify(parts.envelope, [key.load() for key in root.issuer_keys()])  # step 2
     except CryptographicError as error:
         rest = not_checked("statement", "nothing in the bundle is believed without a valid signature")
-        return _report([broken("signature", str(error)), rest])
+        why = "the trust root knows no key for the evidence, or somebody changed it"
+        return _report([broken("signature", f"{error}: {why}; {trust.GET_NEWEST}"), rest])
     if payload.payload_type != dsse.IN_TOTO_PAYLOAD_TYPE:
         raise MalformedError("statement.payload_type", f"the payload type must be {dsse.IN_TOTO_PAYLOAD_TYPE}")
     return _examine(parts, payload, root, _Question(now, model_dir, acceptance, unverified_status, seen))

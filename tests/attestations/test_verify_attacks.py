@@ -334,6 +334,14 @@ def test_a_part_that_is_not_there_is_called_missing_and_not_exchanged(
     assert f"the {part} is missing from the bundle; take the whole file as the issuer gave it out" in words
 
 
+def test_under_a_trust_root_without_its_key_the_evidence_is_refused_with_what_helps(kept: Evidence) -> None:
+    found = verify(kept.bundle, make_trust(LocalSigner.generate()), now=NOW).checks[0]
+    assert (found.code, found.status, found.exit_code) == ("signature", Status.FAIL, ExitCode.CRYPTOGRAPHIC)
+    why = "the trust root knows no key for the evidence, or somebody changed it"
+    remedy = "get the issuer's newest trust root (`tuneproof trust update`)"
+    assert found.sentence == f"no trusted key made this signature over these bytes: {why}; {remedy}"
+
+
 def test_a_statement_outside_the_keys_time_or_by_another_issuer_is_refused(kept: Evidence) -> None:
     assert failing(kept, lying(kept, issued_at="2025-12-31T23:59:59Z")) == [
         "key.validity",

@@ -16,7 +16,7 @@ import { rowName } from "./numbers/claims.js";
 import { parseStatement } from "./statement.js";
 import { examine } from "./statements/attachments.js";
 import { checkStatus } from "./status_list.js";
-import { believed, freshness, keysOf, parseTrust } from "./trust.js";
+import { GET_NEWEST, believed, freshness, keysOf, parseTrust } from "./trust.js";
 import { recompute } from "./numbers/recompute.js";
 
 const CLOCK_TOLERANCE = 5 * 60 * 1000;
@@ -33,7 +33,8 @@ export async function verify({ bundle, trust, status, now }) {
   const parts = await expected("bundle", bundle, () => parseBundle(bundle)); // step 1
   const key = await signerOf(parts.envelope, keysOf(root, "issuer")); // step 2
   if (key === null) {
-    const words = "no trusted key made this signature over these bytes";
+    const why = "the trust root knows no key for the evidence, or somebody changed it";
+    const words = `no trusted key made this signature over these bytes: ${why}; ${GET_NEWEST}`;
     const rest = notChecked("statement", "nothing in the bundle is believed without a valid signature");
     return report([broken("signature", words), rest]);
   }

@@ -9,7 +9,9 @@ from attestations import student_t
 D90, D95 = Decimal("0.90"), Decimal("0.95")
 
 
-@pytest.mark.parametrize("confidence", ["0.5", "0.90", "0.95", "0.966666666666666666", "0.9875", "0.999999", "0.9999999999", "0.001"])
+@pytest.mark.parametrize(
+    "confidence", ["0.5", "0.90", "0.95", "0.966666666666666666", "0.9875", "0.999999", "0.9999999999", "0.001"]
+)
 def test_the_normal_quantile_agrees_with_scipy_and_inverts_its_probability(confidence: str) -> None:
     scipy_stats = pytest.importorskip("scipy.stats")
     found = student_t.normal_quantile(Decimal(confidence))

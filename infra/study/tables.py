@@ -23,18 +23,26 @@ LEGEND = (
 
 
 def drift_table(cells: Sequence[CellResult]) -> str:
-    """A row for each metric of a suite, a column for each cell."""
+    """A row for each metric of a suite, a column for each cell, and left of the cells of a baseline what that answered."""
     rows = {(row.suite, row.metric): row for cell in cells for row in cell.rows}
-    lines = [
-        [
-            _name(first),
-            str(first.n or "-"),
-            _level(_row(cells, key), "pre"),
-            *(_change(_find(cell, key)) for cell in cells),
-        ]
-        for key, first in rows.items()
-    ]
-    return _table(["suite, metric", "n", "before", *(cell.title for cell in cells)], lines)
+    headings, columns = ["suite, metric", "n"], [[_name(row) for row in rows.values()]]
+    columns.append([str(row.n or "-") for row in rows.values()])
+    for number, (before, compared) in enumerate(_by_baseline(cells, list(rows)).items()):
+        headings.append(f"before {compared[0].title.split(',')[0]}" if number else "before")
+        headings += [cell.title for cell in compared]
+        columns += [list(before), *([_change(_find(cell, key)) for key in rows] for cell in compared)]
+    return _table(headings, [list(line) for line in zip(*columns, strict=True)])
+
+
+def _by_baseline(
+    cells: Sequence[CellResult], keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, ...], list[CellResult]]:
+    """The cells by what their baseline says on each row: QLoRA's is the base as it would be served, in 4 bits."""
+    found: dict[tuple[str, ...], list[CellResult]] = {}
+    for cell in cells:
+        rows = [_find(cell, key) for key in keys]
+        found.setdefault(tuple("-" if row is None else _level(row, "pre") for row in rows), []).append(cell)
+    return found
 
 
 def outcome_table(cells: Sequence[CellResult]) -> str:
@@ -189,10 +197,6 @@ def _cost(cell: CellResult) -> list[str]:
         before_after("recognisable_rate", "*"),
         f"{cell.tune_seconds / 60:.0f} min, {cell.evaluate_seconds / 60:.0f} min",
     ]
-
-
-def _row(cells: Sequence[CellResult], key: tuple[str, str]) -> RowResult:
-    return next(row for cell in cells if (row := _find(cell, key)) is not None)
 
 
 def _find(cell: CellResult, key: tuple[str, str]) -> RowResult | None:

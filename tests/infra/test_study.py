@@ -293,6 +293,17 @@ def test_tables_say_which_way_it_went(tmp_path):
     assert "1: +100.0" in made["controls"]
 
 
+def test_a_cell_stands_beside_what_its_own_baseline_answered(tmp_path):
+    study(tmp_path, PaperStages(tmp_path)).run(jobs(tmp_path))
+    (cell,) = msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=DriftResults).cells
+    served = [msgspec.structs.replace(row, pre="0.780000") for row in cell.rows]
+    four_bits = msgspec.structs.replace(cell, title="QLoRA, seed 0", rows=served)
+    later = msgspec.structs.replace(cell, title="full, seed 0")
+    heading, _, first, *_ = tables.drift_table([cell, four_bits, later]).splitlines()
+    assert heading == ("| suite, metric | n | before | no mix, seed 0 | full, seed 0 | before QLoRA | QLoRA, seed 0 |")
+    assert [part.strip() for part in first.split("|")][3::3] == ["100.0 %", "78.0 %"]
+
+
 def test_rows_that_change_with_judge_or_seed_are_listed(tmp_path):
     study(tmp_path, PaperStages(tmp_path)).run(jobs(tmp_path))
     (cell,) = msgspec.json.decode((tmp_path / "results.json").read_bytes(), type=DriftResults).cells

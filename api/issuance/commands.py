@@ -23,6 +23,7 @@ from api.settings import KeyAccess
 from attestations import trust
 from attestations.commands.trust import trust_lines
 from attestations.documents import moment
+from attestations.files import write_file
 from attestations.keys import Signer, load_certificate_pem
 from attestations.trust import KeyRole, TimestampAuthority, TrustRoot
 
@@ -118,7 +119,7 @@ def sign_trust(options: argparse.Namespace) -> None:
     roots = trust.parse_payload(envelope).keys_of(KeyRole.ROOT)
     if signer.key_id not in {key.key_id for key in roots}:
         _say("this key is no root key of the draft: it counts only if it is one of the version before")
-    options.draft.write_bytes(content)
+    write_file(options.draft, content)
     _say(f"signed; the draft has {len(envelope.signatures)} signatures now")
 
 
@@ -140,14 +141,14 @@ def export_trust(options: argparse.Namespace) -> None:
     history = keyring.history()
     place = Path(options.trust)
     if not options.trust.endswith(("/", os.sep)) and not place.is_dir():
-        place.write_bytes(history[-1])
+        write_file(place, history[-1])
         _say(
             f"version {len(history)} is in the file {place}; for a folder with every version, end its name with a slash"
         )
         return
     place.mkdir(parents=True, exist_ok=True)
     for version, content in enumerate(history, start=1):
-        (place / f"{version}.root.json").write_bytes(content)
+        write_file(place / f"{version}.root.json", content)
     _say(f"every version, 1.root.json to {len(history)}.root.json, is in the folder {place}")
 
 

@@ -10,9 +10,10 @@ from attestations.commands.arguments import time_argument
 from attestations.diff import Side, compare
 from attestations.diff_report import diff_json, diff_text
 from attestations.digests import Sha256
-from attestations.errors import CryptographicError
+from attestations.errors import AttestationError, CryptographicError
 from attestations.files import read_file
 from attestations.findings import ExitCode
+from attestations.report import error_json
 from attestations.verify import verify
 
 
@@ -26,14 +27,19 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     diff.add_argument("after", type=Path, metavar="BUNDLE", help="the later evidence")
     diff.add_argument("--trust", type=Path, help="the keys you believe, trust.json: verify both before comparing")
     diff.add_argument("--now", type=time_argument, metavar="TIME", help="verify as of this time")
-    diff.add_argument("--json", action="store_true", help="print all changes for programs")
+    diff.add_argument("--json", action="store_true", help="print all changes for programs, or why there are none")
     diff.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    trusted = read_file(options.trust, trust.MAX_BYTES) if options.trust else None
-    now = options.now or datetime.now(UTC)
-    before, after = (_side(path, trusted, now) for path in (options.before, options.after))
+    try:
+        trusted = read_file(options.trust, trust.MAX_BYTES) if options.trust else None
+        now = options.now or datetime.now(UTC)
+        before, after = (_side(path, trusted, now) for path in (options.before, options.after))
+    except AttestationError as error:
+        if options.json:
+            print(json.dumps(error_json(error), indent=2, ensure_ascii=True))
+        raise
     found = compare(before, after)
     print(json.dumps(diff_json(found), indent=2, ensure_ascii=True) if options.json else diff_text(found))
     return ExitCode.ACCEPT

@@ -56,6 +56,13 @@ def test_malformed_input_ends_with_two(files: Path, capsys: pytest.CaptureFixtur
     assert caught.value.code == 2
 
 
+def test_for_programs_it_says_why_there_is_no_comparison(files: Path, capsys: pytest.CaptureFixture) -> None:
+    (files / "bad.json").write_bytes(b"{")
+    assert main(["diff", str(files / "kept.json"), str(files / "bad.json"), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["exitCode"], found["error"]["code"]) == (2, "json.not_json")
+
+
 def test_openings_in_the_bundles_count(files: Path, kept: Evidence, capsys: pytest.CaptureFixture) -> None:
     payload, openings = statement.conceal(statement_03(kept), ["environment"], counting_salts())
     for name, shown in (("closed", ()), ("open", openings)):

@@ -1,19 +1,18 @@
 """`tuneproof diff`: what changed between two bundles. A report, so it ends with 0 whatever it finds."""
 
 import argparse
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from attestations import bundle, disclosure, plan, statement, trust
 from attestations.commands.arguments import time_argument
+from attestations.commands.json_output import errors_printed, print_json
 from attestations.diff import Side, compare
 from attestations.diff_report import diff_json, diff_text
 from attestations.digests import Sha256
-from attestations.errors import AttestationError, CryptographicError
+from attestations.errors import CryptographicError
 from attestations.files import read_file
 from attestations.findings import ExitCode
-from attestations.report import error_json
 from attestations.verify import verify
 
 
@@ -32,16 +31,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
+    with errors_printed(as_json=options.json):
         trusted = read_file(options.trust, trust.MAX_BYTES) if options.trust else None
         now = options.now or datetime.now(UTC)
         before, after = (_side(path, trusted, now) for path in (options.before, options.after))
-    except AttestationError as error:
-        if options.json:
-            print(json.dumps(error_json(error), indent=2, ensure_ascii=True))
-        raise
     found = compare(before, after)
-    print(json.dumps(diff_json(found), indent=2, ensure_ascii=True) if options.json else diff_text(found))
+    if options.json:
+        print_json(diff_json(found))
+    else:
+        print(diff_text(found))
     return ExitCode.ACCEPT
 
 

@@ -1,7 +1,6 @@
 """`tuneproof verify`: whether to believe and accept a bundle."""
 
 import argparse
-import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from attestations import bundle, kinds, last_seen, status, trust
 from attestations.commands.arguments import time_argument
+from attestations.commands.json_output import errors_printed, print_json
 from attestations.commands.key_files import read_public_key, read_signer
 from attestations.digests import Sha256
 from attestations.documents import moment
-from attestations.errors import AttestationError, CryptographicError, FileAccessError, MalformedError
+from attestations.errors import CryptographicError, FileAccessError, MalformedError
 from attestations.files import read_file, write_file
 from attestations.keys import LocalSigner
 from attestations.kinds import Kind
-from attestations.report import error_json, report_json, report_text
+from attestations.report import report_json, report_text
 from attestations.verify import Report, verify
 
 if TYPE_CHECKING:
@@ -59,15 +59,11 @@ class _Judged:
 
 def run(options: argparse.Namespace) -> int:
     now = options.now or datetime.now(UTC)
-    try:
+    with errors_printed(as_json=options.json):
         judged = _judged(options, now)
-    except AttestationError as error:
-        if options.json:
-            _print_json(error_json(error))
-        raise
     report = judged.report
     if options.json:
-        _print_json(report_json(report))
+        print_json(report_json(report))
     else:
         print(report_text(report, every_check=options.all))
     if judged.signer is not None:
@@ -97,10 +93,6 @@ def _judged(options: argparse.Namespace, now: datetime) -> _Judged:
     if options.state and report.root is not None:
         last_seen.remember(options.state, report.root, report.listed)
     return _Judged(evidence, acceptance, signer, report)
-
-
-def _print_json(value: dict[str, object]) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def _policy(path: Path | None, key_path: Path | None) -> "AcceptancePolicy | None":
